@@ -5,7 +5,13 @@
 //! This crate knows nothing of probes, politeness, archives, Redis or Kubernetes.
 
 pub mod endpoint;
+pub mod guard;
+pub mod limits;
+pub mod message;
+pub mod meter;
+pub mod names;
 pub mod network;
+pub mod session;
 
 pub use endpoint::{Endpoint, Host, Subnet, Transport};
 pub use network::Network;

@@ -1,0 +1,67 @@
+"""Debian packages: what the lab builds with, and which mirror this machine is set up for.
+
+May install packages on the system, saying so, but may not change where they come from.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+
+from process import LabError, run, say
+
+
+def missing(packages: list[str]) -> list[str]:
+    """Those of the packages that are not installed."""
+    def absent(package: str) -> bool:
+        query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
+                               capture_output=True, text=True)
+        return query.stdout != "installed"
+
+    return [package for package in packages if absent(package)]
+
+
+def ensure(packages: list[str], purpose: str) -> None:
+    """Installs what is missing of the packages, or says how to."""
+    require_debian(f"install by hand what Debian calls {' '.join(packages)} ({purpose})")
+    absent = missing(packages)
+    if not absent:
+        return
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *absent]
+    if os.geteuid() != 0:
+        raise LabError(f"{purpose} needs packages: run `sudo {' '.join(command)}` and try again")
+    say(f"apt: installing {' '.join(absent)} ({purpose})")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    advice = f"{purpose} needs packages: run `{' '.join(command)}` and try again"
+    try:
+        run(command, advice, env=quiet)
+    except LabError:  # the lists may be absent or old, as in a fresh container
+        run(["apt-get", "update"], "apt-get update failed: see to /etc/apt and the network", env=quiet)
+        run(command, advice, env=quiet)
+
+
+def require_debian(otherwise: str) -> None:
+    """Raises on any other system, saying what to do there."""
+    if _release().get("ID") != "debian":
+        raise LabError(f"this is not Debian: {otherwise}")
+
+
+def mirror() -> str:
+    """The address of Debian's own archive in the machine's apt sources."""
+    own = {_release().get("VERSION_CODENAME", ""), "stable", "oldstable", "testing"}
+    # Without --no-release-info apt hides sources whose lists were never fetched.
+    targets = run(["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)",
+                   "Created-By: Packages"], "apt does not tell its sources: see to /etc/apt")
+    for line in targets.splitlines():
+        release, _, address = line.partition(" ")
+        if release in own:
+            return address
+    raise LabError("no Debian archive in this machine's apt sources: add one to /etc/apt/sources.list.d")
+
+
+def _release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}

@@ -1,0 +1,120 @@
+"""Installs versions of ElectrumX side by side, and runs one beside a bitcoind.
+
+Everything that shapes an answer is left at the server's default, so that tests meet what the network runs.
+May not touch the chain.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apt
+import certificate
+import probe
+from process import Child, LabError, free_ports, run, say
+
+# 1.16.0 to 1.20.0 run on Python 3.10 and later without pins: their own metadata holds aiorpcx where it must be.
+# 2.0.0 installs, but refuses a bitcoind before 31.
+REQUIREMENTS = ("e-x=={version}", "plyvel")
+FIRST_WITH_X509_V3 = (1, 19)
+
+
+def install(version: str, directory: Path) -> None:
+    """Makes a virtual environment for one version, once."""
+    if sys.version_info < (3, 10):
+        raise LabError("ElectrumX needs Python 3.10 or newer: run this with one")
+    home, stamp = _home(version, directory), _home(version, directory) / ".installed"
+    wanted = [each.format(version=version) for each in REQUIREMENTS]
+    contents = f"Python {sys.version.split()[0]}: {' '.join(wanted)}\n"
+    if stamp.exists() and stamp.read_text() == contents:
+        say(f"ElectrumX {version}: is there")
+        return
+    if not importlib.util.find_spec("ensurepip"):
+        apt.ensure(["python3-venv"], "a virtual environment")
+    say(f"ElectrumX {version}: installing {' '.join(wanted)}")
+    run([sys.executable, "-m", "venv", "--clear", home],
+        f"no virtual environment could be made at {home}: run `apt-get install python3-venv`")
+    pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+    advice = f"pip could not install ElectrumX {version}: check the version and the network"
+    try:
+        run(pip, advice)
+    except LabError as error:
+        build = ["g++", "python3-dev", "libleveldb-dev"]  # where plyvel has no ready-made wheel
+        if not shutil.which("apt-get") or not apt.missing(build):
+            raise
+        say(f"ElectrumX {version}: {error}")
+        apt.ensure(build, "plyvel")
+        run(pip, advice)
+    stamp.write_text(contents)
+    say(f"ElectrumX {version}: installed")
+
+
+@dataclass
+class Server:
+    """A running ElectrumX."""
+
+    version: str
+    host: str
+    tcp: int
+    ssl: int
+    rpc: int
+    certificate_cn: str
+    certificate_version: int
+    child: Child
+
+    @classmethod
+    def start(cls, version: str, directory: Path, space: Path, daemon: str) -> Server:
+        """Runs an installed version on an address of its own."""
+        home, host = _home(version, directory), address(version)
+        if not (home / ".installed").exists():
+            raise LabError(f"ElectrumX {version} is not installed: run `python3 tests/lab/lab.py install "
+                           f"--electrumx {version} --dir {directory}`")
+        database = space / f"electrumx-{version}"
+        database.mkdir()
+        tcp, ssl, rpc = free_ports(host, 3)
+        name = f"electrumx-{version}.lab.test"
+        edition = 3 if _numbers(version) >= FIRST_WITH_X509_V3 else 1
+        crt, key = certificate.make(database, name, edition)
+        # The script by way of its Python: 1.16.0 is packed without the permission to execute it.
+        child = Child.start(f"ElectrumX {version}", [home / "bin/python", home / "bin/electrumx_server"],
+                            database.with_name(database.name + ".log"), {
+            "COIN": "Bitcoin", "NET": "regtest", "DAEMON_URL": daemon,
+            "DB_ENGINE": "leveldb", "DB_DIRECTORY": str(database), "CACHE_MB": "50",
+            "SERVICES": f"ssl://{host}:{ssl},tcp://{host}:{tcp},rpc://{host}:{rpc}",
+            "REPORT_SERVICES": f"tcp://{host}:{tcp},ssl://{host}:{ssl}",
+            "SSL_CERTFILE": str(crt), "SSL_KEYFILE": str(key),
+            "PEER_DISCOVERY": "self", "PEER_ANNOUNCE": "",  # no connection leaves the machine
+            "ANON_LOGS": "", "LOG_LEVEL": "info", "ALLOW_ROOT": "1",
+            # Only to notice blocks and transactions within a test's patience; 1.16.0 has no such setting.
+            "DAEMON_POLL_INTERVAL_BLOCKS": "500", "DAEMON_POLL_INTERVAL_MEMPOOL": "500",
+        })
+        return cls(version, host, tcp, ssl, rpc, name, edition, child)
+
+    def wait(self, tip: int) -> None:
+        """Returns when it serves the whole chain."""
+        probe.wait(self.child, self.host, self.tcp, tip)
+
+    def describe(self) -> dict[str, Any]:
+        """Its part of the description of the lab."""
+        return {"implementation": "ElectrumX", "version": self.version, "host": self.host, "tcp": self.tcp,
+                "ssl": self.ssl, "rpc": self.rpc, "certificate_cn": self.certificate_cn,
+                "certificate_version": self.certificate_version, "pid": self.child.process.pid}
+
+
+def address(version: str) -> str:
+    """A loopback address for a version: 1.20.0 has 127.0.120.1, so that servers differ by more than a port."""
+    major, minor, patch = (*_numbers(version), 0, 0)[:3]
+    return f"127.0.{(major * 100 + minor) % 256}.{patch % 254 + 1}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _home(version: str, directory: Path) -> Path:
+    return directory / f"electrumx-{version}"

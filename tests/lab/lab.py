@@ -1,0 +1,187 @@
+"""A lab of real Electrum servers on regtest: one bitcoind, several versions of ElectrumX, electrs if built.
+
+    python3 tests/lab/lab.py install    fetches bitcoind and the versions of ElectrumX; quick when they are there
+    python3 tests/lab/lab.py electrs    builds electrs (minutes)
+    python3 tests/lab/lab.py up         starts all, prints one line of JSON that describes the lab, and stays
+                                        until standard input is closed, or SIGTERM or SIGINT
+
+For integration tests and demonstrations. Everything listens on loopback only. May not connect to any network
+but the package registries, and those only in `install` and `electrs`. Progress goes to standard error.
+Exit codes: 0 done; 2 wrong usage; 1 anything else, with a line that says what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+sys.dont_write_bytecode = True  # before the lab's own modules: keeps the source tree clean
+
+import bitcoind  # noqa: E402
+import electrs  # noqa: E402
+import electrumx  # noqa: E402
+import knots  # noqa: E402
+from chain import Chain  # noqa: E402
+from process import Child, LabError, say, stop  # noqa: E402
+from workspace import Workspace, lock  # noqa: E402
+
+VERSIONS = "1.17.0,1.20.0"
+
+
+class Interrupted(Exception):
+    """SIGTERM or SIGINT."""
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Signal handler: turns the signal into an exception, so that everything is cleaned up on the way out."""
+    raise Interrupted
+
+
+def install(options: argparse.Namespace) -> None:
+    """Fetches what `up` needs."""
+    options.dir.mkdir(parents=True, exist_ok=True)
+    lock(options.dir / ".lock", wait=True)  # held until the process ends: tests may install side by side
+    knots.install(options.dir)
+    for version in options.electrumx:
+        electrumx.install(version, options.dir)
+
+
+def build_electrs(options: argparse.Namespace) -> None:
+    """Builds electrs."""
+    options.dir.mkdir(parents=True, exist_ok=True)
+    lock(options.dir / ".lock", wait=True)
+    electrs.build(options.dir)
+
+
+def up(options: argparse.Namespace) -> None:
+    """Runs the lab."""
+    if sys.stdin is None:
+        raise LabError("standard input is closed, and the lab runs only while it is open: give it one")
+    program = knots.find(options.dir)
+    electrs_program = electrs.find(options.dir)
+    if electrs_program is None:
+        say("electrs: not installed, skipped (make electrs builds it)")
+    children: list[Child] = []
+    with Workspace(options.keep) as space:
+        try:
+            node = bitcoind.Node(program, space / "bitcoind", p2p=electrs_program is not None)
+            children.append(node.child)
+            node.wait()
+            say("bitcoind: answers")
+            chain = Chain(node)
+            made = chain.build()
+            tip = node.call("getblockcount")
+            say(f"chain: {tip} blocks")
+
+            servers: list[electrumx.Server | electrs.Server] = []
+            for version in options.electrumx:
+                servers.append(electrumx.Server.start(version, options.dir, space, node.url))
+                children.append(servers[-1].child)
+            if electrs_program is not None:
+                servers.append(electrs.Server.start(electrs_program, space, node))
+                children.append(servers[-1].child)
+            for server in servers:
+                server.wait(tip)
+                say(f"{server.child.name}: serves height {tip} at {server.host}:{server.tcp}")
+
+            print(json.dumps({
+                "network": "regtest",
+                "tip": {"height": tip, "hash": node.call("getblockhash", tip)},
+                "genesis": node.call("getblockhash", 0),
+                "bitcoind": {"rpc": node.url, "p2p": node.p2p, "pid": node.child.process.pid},
+                "servers": [server.describe() for server in servers],
+                "miner": chain.miner.address,
+                **made,
+                "directory": str(space),
+            }), flush=True)
+            say("lab: ready, until standard input is closed")
+            stay(children, chain, options.mine_every)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            stop(children, gently=options.keep)  # what is thrown away needs no flushing
+            say("lab: stopped")
+
+
+def stay(children: list[Child], chain: Chain, mine_every: float | None) -> None:
+    """Returns when there is nobody left to serve: standard input at its end, or a signal."""
+    watched = list(children)
+    due = time.monotonic() + mine_every if mine_every else float("inf")
+    try:
+        while True:
+            wait = max(0.0, min(1.0, due - time.monotonic()))
+            if select.select([0], [], [], wait)[0] and not os.read(0, 65536):
+                return
+            for child in [each for each in watched if each.process.poll() is not None]:
+                say(f"{child.name}: has ended; the rest goes on")  # a test may well have meant it to
+                watched.remove(child)
+            if time.monotonic() >= due:
+                due += mine_every or 0
+                try:
+                    chain.mine()
+                except (OSError, bitcoind.RpcError) as error:
+                    say(f"bitcoind: mined nothing: {error}")
+    except Interrupted:
+        return
+
+
+def versions(text: str) -> list[str]:
+    """Argument type: distinct versions, separated by commas."""
+    found = text.split(",")
+    if not all(re.fullmatch(r"\d+\.\d+(\.\d+)?", each) for each in found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different versions such as {VERSIONS}")
+    return found
+
+
+def seconds(text: str) -> float:
+    """Argument type: a positive time."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, action in {"install": install, "up": up, "electrs": build_electrs}.items():
+        command = commands.add_parser(name, help=action.__doc__, description=action.__doc__)
+        command.set_defaults(action=action)
+        command.add_argument("--dir", type=lambda text: Path(text).absolute(), default="target/lab", metavar="DIR",
+                             help="where the servers are installed (default: target/lab)")
+        if action is not build_electrs:
+            command.add_argument("--electrumx", type=versions, default=VERSIONS, metavar="VERSIONS",
+                                 help=f"versions of ElectrumX, separated by commas (default: {VERSIONS})")
+        if action is up:
+            command.add_argument("--keep", action="store_true", help="keep data and logs")
+            command.add_argument("--mine-every", type=seconds, metavar="SECONDS", help="mine a block regularly")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """The exit code."""
+    options = arguments()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
+    try:
+        options.action(options)
+    except (LabError, bitcoind.RpcError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+    except Interrupted:
+        print("lab: interrupted before it was done: start it again", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
