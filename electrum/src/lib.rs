@@ -4,6 +4,7 @@
 //! newline-framed JSON-RPC with a hard limit on every input, and proofs that need no trust.
 //! This crate knows nothing of probes, politeness, archives, Redis or Kubernetes.
 
+pub mod dial;
 pub mod endpoint;
 pub mod guard;
 pub mod limits;
@@ -11,7 +12,9 @@ pub mod message;
 pub mod meter;
 pub mod names;
 pub mod network;
+pub mod proof;
 pub mod session;
+pub mod tls;
 
 pub use endpoint::{Endpoint, Host, Subnet, Transport};
 pub use network::Network;

@@ -1,1 +1,18 @@
-//! model
+//! What is seen and concluded: visits, their exchanges, and the archive they are kept in.
+//!
+//! A visit keeps the exact bytes of both directions, because byte grammar is evidence; what the
+//! bytes mean is derived later by pure functions, so that old visits can be read by newer code.
+//! This crate neither scans nor judges.
+
+pub mod archive;
+pub mod exchange;
+pub mod facts;
+pub mod outcome;
+pub mod seconds;
+pub mod visit;
+
+pub use archive::Archive;
+pub use exchange::{Exchange, Recorded};
+pub use outcome::Outcome;
+pub use seconds::Seconds;
+pub use visit::Visit;

@@ -1,1 +1,44 @@
-fn main() {}
+//! `observatory`: one command for one machine. Reads arguments, sets up logging, and turns errors into one
+//! line and an exit code; what the commands do is in their modules.
+
+mod output;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Measures the servers that Electrum wallets trust.
+#[derive(Debug, Parser)]
+#[command(name = "observatory", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(Box<scan::Arguments>),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .without_time()
+        .init();
+    let done = match arguments.command {
+        Command::Scan(arguments) => scan::run(*arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(&format!("observatory: {error:#}"));
+            if error.is::<output::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}

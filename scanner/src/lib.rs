@@ -1,1 +1,13 @@
-//! scanner
+//! Discovery, probes, politeness, and the visits that come of them.
+//!
+//! This crate talks to servers and to nobody else: it knows nothing of Kubernetes, and concludes
+//! nothing from what it hears.
+
+pub mod conversation;
+pub mod discovery;
+pub mod gate;
+pub mod ledger;
+pub mod outcome;
+pub mod probe;
+pub mod sweep;
+pub mod visit;

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 
 from process import LabError, run, say
 
 
 def missing(packages: list[str]) -> list[str]:
-    """Those of the packages that are not installed."""
-    def absent(package: str) -> bool:
-        query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
-                               capture_output=True, text=True)
-        return query.stdout != "installed"
-
-    return [package for package in packages if absent(package)]
+    """Those of the packages that are not installed, which elsewhere than on Debian may be all."""
+    if not shutil.which("dpkg-query"):
+        return packages
+    query = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages],
+                           capture_output=True, text=True)  # it fails when it does not know one, and tells the rest
+    return [package for package in packages if f"{package} installed" not in query.stdout.splitlines()]
 
 
 def ensure(packages: list[str], purpose: str) -> None:

@@ -7,7 +7,6 @@ May not touch the chain.
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,9 @@ from process import Child, LabError, free_ports, run, say
 
 # 1.16.0 to 1.20.0 run on Python 3.10 and later without pins: their own metadata holds aiorpcx where it must be.
 # 2.0.0 installs, but refuses a bitcoind before 31.
-REQUIREMENTS = ("e-x=={version}", "plyvel")
+REQUIREMENT = "e-x=={version}"
+DATABASE = "plyvel"
+BUILD = ["g++", "python3-dev", "libleveldb-dev"]  # for it, where it has no ready-made wheel
 FIRST_WITH_X509_V3 = (1, 19)
 
 
@@ -29,27 +30,26 @@ def install(version: str, directory: Path) -> None:
     if sys.version_info < (3, 10):
         raise LabError("ElectrumX needs Python 3.10 or newer: run this with one")
     home, stamp = _home(version, directory), _home(version, directory) / ".installed"
-    wanted = [each.format(version=version) for each in REQUIREMENTS]
-    contents = f"Python {sys.version.split()[0]}: {' '.join(wanted)}\n"
+    wanted = REQUIREMENT.format(version=version)
+    contents = f"Python {sys.version.split()[0]}: {wanted} {DATABASE}\n"
     if stamp.exists() and stamp.read_text() == contents:
         say(f"ElectrumX {version}: is there")
         return
     if not importlib.util.find_spec("ensurepip"):
         apt.ensure(["python3-venv"], "a virtual environment")
-    say(f"ElectrumX {version}: installing {' '.join(wanted)}")
+    say(f"ElectrumX {version}: installing {wanted}")
     run([sys.executable, "-m", "venv", "--clear", home],
         f"no virtual environment could be made at {home}: run `apt-get install python3-venv`")
-    pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
-    advice = f"pip could not install ElectrumX {version}: check the version and the network"
+    pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
-        run(pip, advice)
+        run([*pip, DATABASE], f"pip could not install {DATABASE}")
     except LabError as error:
-        build = ["g++", "python3-dev", "libleveldb-dev"]  # where plyvel has no ready-made wheel
-        if not shutil.which("apt-get") or not apt.missing(build):
+        if not apt.missing(BUILD):
             raise
-        say(f"ElectrumX {version}: {error}")
-        apt.ensure(build, "plyvel")
-        run(pip, advice)
+        say(str(error))
+        apt.ensure(BUILD, DATABASE)
+        run([*pip, DATABASE], f"pip could not install {DATABASE}, with {', '.join(BUILD)} there: see what it lacks")
+    run([*pip, wanted], f"pip could not install ElectrumX {version}: check the version and the network")
     stamp.write_text(contents)
     say(f"ElectrumX {version}: installed")
 

@@ -93,9 +93,9 @@ def remaining(lab: dict[str, Any]) -> list[str]:
     return found
 
 
-def check_end(name: str, graceful: bool, *more: str, end: Any) -> None:
-    """Ends a lab in one way, and looks for what it left behind."""
-    lab, description = start(*more)
+def check_end(name: str, graceful: bool, end: Any) -> Path:
+    """Ends a lab in one way, and looks for what it left behind. Gives the directory it had."""
+    lab, description = start()
     pids = {str(description["bitcoind"]["pid"]), *(str(server["pid"]) for server in description["servers"])}
     assert pids <= set(remaining(description)), "the description names processes that do not run"
     began = time.monotonic()
@@ -107,8 +107,10 @@ def check_end(name: str, graceful: bool, *more: str, end: Any) -> None:
         time.sleep(0.02)
     assert not remaining(description), f"{name}: orphans {remaining(description)}"
     assert code == (0 if graceful else -signal.SIGKILL), f"{name}: code {code}"
-    assert Path(description["directory"]).exists() != graceful, f"{name}: directory {description['directory']}"
+    directory = Path(description["directory"])
+    assert directory.exists() != graceful, f"{name}: directory {directory}"
     print(f"ok: {name} ends everything ({took:.1f} s)")
+    return directory
 
 
 def main() -> None:
@@ -125,18 +127,16 @@ def main() -> None:
     check_end("standard input closed", True, end=lambda lab: lab.stdin.close())
     check_end("SIGTERM", True, end=lambda lab: lab.terminate())
     check_end("SIGINT", True, end=lambda lab: lab.send_signal(signal.SIGINT))
-    check_end("SIGKILL", False, end=lambda lab: lab.kill())
-    again, description = start("--mine-every", "0.5")
-    left = [path for path in Path(description["directory"]).parent.glob("electrum-lab-*/running")
-            if str(path.parent) != description["directory"]]
-    assert not left, f"not swept: {left}"
+    killed = check_end("SIGKILL", False, end=lambda lab: lab.kill())
+    lab, description = start("--mine-every", "0.5")
+    assert not killed.exists(), f"not swept: {killed}"
     time.sleep(3)
     (_, tip) = Client(description["servers"][-1], "tcp").ask(("server.version", ["selftest", "1.4"]),
                                                              ("blockchain.headers.subscribe", []))
     assert tip["height"] > description["tip"]["height"], tip
     print(f"ok: mines ({tip['height'] - description['tip']['height']} blocks in 3 s), and has swept the directory "
           "of the lab that was killed")
-    again.communicate()
+    lab.communicate()
 
 
 if __name__ == "__main__":

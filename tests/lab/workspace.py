@@ -15,6 +15,7 @@ from types import TracebackType
 from process import say
 
 PREFIX = "electrum-lab-"
+LOCK = "running"
 
 
 def lock(path: Path, *, wait: bool) -> int | None:
@@ -37,26 +38,35 @@ class Workspace:
     def __enter__(self) -> Path:
         sweep()
         self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self.lock_file = self.directory / "running"
-        self.handle = lock(self.lock_file, wait=True)
+        self.handle = lock(self.directory / LOCK, wait=True)
         return self.directory
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         if self.keep:
-            self.lock_file.unlink(missing_ok=True)  # without it no later run will sweep the directory away
+            (self.directory / LOCK).unlink(missing_ok=True)  # without it no later run will sweep the directory away
             say(f"kept {self.directory}")
         else:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            remove(self.directory)
 
 
 def sweep() -> None:
     """Removes the directories of labs that ended without cleaning up: SIGKILL leaves no chance to."""
     for directory in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
-        lock_file = directory / "running"
+        lock_file = directory / LOCK
         if not os.access(lock_file, os.W_OK):  # kept on purpose, another user's, or only just being made
             continue
         handle = lock(lock_file, wait=False)
         if handle is not None:
-            shutil.rmtree(directory, ignore_errors=True)
+            remove(directory)
             os.close(handle)
+
+
+def remove(directory: Path) -> None:
+    """Removes a directory, its lock file last: a removal that is cut short is finished by a later sweep."""
+    for entry in directory.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != LOCK:
+            entry.unlink(missing_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,113 @@
+//! The writing half: visits gather in memory, and leave it as one whole file.
+
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, tz::TimeZone};
+use object_store::{ObjectStoreExt as _, path::Path};
+
+use super::{Archive, ArchiveError};
+use crate::Visit;
+
+/// Appends visits to an archive. What [`Writer::append`] took and no file holds yet is lost if the
+/// process is killed: at most [`Writer::MAX_AGE`] of it. [`Writer::close`] writes the rest.
+#[derive(Debug)]
+pub struct Writer {
+    archive: Archive,
+    run: String,
+    part: u32,
+    buffer: Option<Buffer>,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    lines: Vec<u8>,
+    date: String,
+    visits: usize,
+    since: Instant,
+}
+
+impl Archive {
+    /// Starts appending. Every writer names its files after its own start and a random number, so that
+    /// two of them never meet.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
+        let run = format!("{started}-{:08x}", rand::random::<u32>());
+        Writer { archive: self.clone(), run, part: 0, buffer: None }
+    }
+}
+
+impl Writer {
+    /// Visits in one file at most.
+    pub const MAX_VISITS: usize = 1_000;
+    /// Bytes in one file, before compression, about at most.
+    const MAX_BYTES: usize = 8 << 20;
+    /// Oldest visit that is only in memory.
+    pub const MAX_AGE: Duration = Duration::from_secs(5);
+
+    /// Takes one visit, and writes a file where it is time to.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] where the file cannot be written; the visits stay in memory, and the next call
+    /// tries again.
+    pub async fn append(&mut self, visit: &Visit) -> Result<(), ArchiveError> {
+        self.buffer(visit).map_err(|e| ArchiveError::Spoilt {
+            file: format!("the visit to {}", visit.endpoint),
+            reason: e.to_string(),
+        })?;
+        self.flush_if_due().await
+    }
+
+    /// Writes a file where the oldest visit in memory is old enough. To be called now and then while no
+    /// visits come.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub async fn flush_if_due(&mut self) -> Result<(), ArchiveError> {
+        match &self.buffer {
+            Some(buffer)
+                if buffer.visits >= Self::MAX_VISITS
+                    || buffer.lines.len() >= Self::MAX_BYTES
+                    || buffer.since.elapsed() >= Self::MAX_AGE =>
+            {
+                self.flush().await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub async fn close(mut self) -> Result<(), ArchiveError> {
+        self.flush().await
+    }
+
+    fn buffer(&mut self, visit: &Visit) -> Result<(), serde_json::Error> {
+        let buffer = self.buffer.get_or_insert_with(|| Buffer {
+            lines: Vec::new(),
+            date: visit.started_at.to_zoned(TimeZone::UTC).date().to_string(),
+            visits: 0,
+            since: Instant::now(),
+        });
+        serde_json::to_writer(&mut buffer.lines, visit)?;
+        buffer.lines.push(b'\n');
+        buffer.visits += 1;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ArchiveError> {
+        let Some(buffer) = &self.buffer else { return Ok(()) };
+        let name = format!("{}-{:05}.jsonl.zst", self.run, self.part);
+        let path = Path::from_iter(["visits", buffer.date.as_str(), &name]);
+        let spoilt =
+            |e: std::io::Error| ArchiveError::Spoilt { file: path.to_string(), reason: e.to_string() };
+        let packed = zstd::encode_all(&buffer.lines[..], 3).map_err(spoilt)?;
+        let put = self.archive.store.put(&path, packed.into()).await;
+        put.map_err(|source| ArchiveError::Store { operation: "write", source })?;
+        self.buffer = None;
+        self.part += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! What a server claims of itself, read from a visit's bytes. Claims, not findings: a server can say
+//! anything here.
+
+use electrum::message::Answer;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{seconds::Seconds, visit::Visit};
+
+/// Longest text taken from a server, in characters.
+const MAX_TEXT: usize = 200;
+
+/// What one visit's answers claim.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The software, as `server.version` names it (H1); printable characters only.
+    pub software: Option<String>,
+    /// Lowest and highest protocol version: from `server.features` (M1), else the one agreed on (H1).
+    pub protocol: Option<[String; 2]>,
+    /// The best block (C1).
+    pub tip: Option<Tip>,
+    /// The quickest answer to a small request (H1, M5). The quickest, because newer ElectrumX delay
+    /// answers on purpose.
+    pub latency: Option<Seconds>,
+}
+
+/// A server's best block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tip {
+    /// Height.
+    pub height: u32,
+    /// Hash of the header it sent, big-endian hex.
+    pub hash: String,
+}
+
+impl Facts {
+    /// Reads a visit.
+    #[must_use]
+    pub fn of(visit: &Visit) -> Self {
+        let mut facts = Self::default();
+        for exchange in &visit.exchanges {
+            let Some(reply) = &exchange.answer else { continue };
+            if matches!(&*exchange.probe, "H1" | "M5") {
+                let took = std::time::Duration::from(reply.first_byte).saturating_sub(exchange.sent.into());
+                facts.latency =
+                    Some(facts.latency.map_or(took.into(), |best: Seconds| best.min(took.into())));
+            }
+            let Some(answer) = Answer::read(reply.response.bytes()) else { continue };
+            match &*exchange.probe {
+                "H1" => facts.read_greeting(&answer),
+                "M1" => facts.read_features(&answer),
+                "C1" => facts.tip = read_tip(&answer),
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    /// What several visits to one server claim together: of each fact the first that any visit tells,
+    /// and the quickest answer.
+    #[must_use]
+    pub fn join(visits: impl IntoIterator<Item = Self>) -> Self {
+        visits.into_iter().fold(Self::default(), |all, one| Self {
+            software: all.software.or(one.software),
+            protocol: all.protocol.or(one.protocol),
+            tip: all.tip.or(one.tip),
+            latency: match (all.latency, one.latency) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+        })
+    }
+
+    fn read_greeting(&mut self, answer: &Answer<'_>) {
+        if let Some((software, version)) = answer.result::<(String, String)>() {
+            self.software = Some(printable(&software, MAX_TEXT));
+            let version = printable(&version, 16);
+            self.protocol.get_or_insert([version.clone(), version]);
+        }
+    }
+
+    fn read_features(&mut self, answer: &Answer<'_>) {
+        #[derive(serde::Deserialize)]
+        struct Features {
+            protocol_min: String,
+            protocol_max: String,
+        }
+        if let Some(features) = answer.result::<Features>() {
+            self.protocol =
+                Some([printable(&features.protocol_min, 16), printable(&features.protocol_max, 16)]);
+        }
+    }
+}
+
+fn read_tip(answer: &Answer<'_>) -> Option<Tip> {
+    #[derive(serde::Deserialize)]
+    struct Best<'a> {
+        height: u32,
+        #[serde(borrow)]
+        hex: &'a RawValue,
+    }
+    let best = answer.result::<Best<'_>>()?;
+    let hex: String = serde_json::from_str(best.hex.get()).ok()?;
+    let header = electrum::proof::header::decode(&hex).ok()?;
+    Some(Tip { height: best.height, hash: header.block_hash().to_string() })
+}
+
+/// Text from a server made fit for a terminal, a table or a page: cut, and with control, invisible and
+/// direction-changing characters written as escapes.
+#[must_use]
+pub fn printable(text: &str, max_chars: usize) -> String {
+    let unsafe_to_show = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}')
+    };
+    let mut shown = String::new();
+    for (index, c) in text.chars().enumerate() {
+        if index == max_chars {
+            shown.push('…');
+            break;
+        }
+        if unsafe_to_show(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::visit::tests::example;
+
+    #[test]
+    fn a_visit_tells_what_the_server_claims() {
+        let facts = Facts::of(&example());
+        assert_eq!(facts.software.as_deref(), Some("ElectrumX 1.20.0"));
+        assert_eq!(facts.protocol, Some(["1.4".to_owned(), "1.6.0".to_owned()]));
+        assert_eq!(facts.latency.map(Seconds::as_millis), Some(10.0));
+        assert_eq!(Facts::join([Facts::default(), facts.clone()]), facts);
+        assert_eq!(Facts::join([]), Facts::default());
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_drive_a_terminal() {
+        assert_eq!(printable("plain é 漢", 99), "plain é 漢");
+        assert_eq!(
+            printable("\u{1b}[31m\u{7f}\u{9b}\u{202e}\n", 99),
+            "\\u{1b}[31m\\u{7f}\\u{9b}\\u{202e}\\u{a}"
+        );
+        assert_eq!(printable("abcdef", 3), "abc…");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a scan remembers of each server until it prints its line.
+
+use std::collections::BTreeMap;
+
+use electrum::{Endpoint, Host, tls};
+use model::{Outcome, Visit, facts::Facts};
+
+/// Servers by host, in the order of their names.
+#[derive(Debug, Default)]
+pub struct Summary {
+    servers: BTreeMap<Host, ServerSummary>,
+}
+
+/// A server: what its endpoints said at their latest visits.
+#[derive(Debug, Default)]
+pub struct ServerSummary {
+    endpoints: BTreeMap<Endpoint, Latest>,
+}
+
+/// The latest visit to an endpoint.
+#[derive(Debug)]
+pub struct Latest {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What ended it.
+    pub detail: Option<String>,
+    /// What the server claimed.
+    pub facts: Facts,
+    /// What TLS showed.
+    pub tls: Option<tls::Facts>,
+}
+
+impl Summary {
+    /// Takes in a visit.
+    pub fn add(&mut self, visit: &Visit) {
+        let latest = Latest {
+            outcome: visit.outcome,
+            detail: visit.detail.clone(),
+            facts: Facts::of(visit),
+            tls: visit.tls.clone(),
+        };
+        let server = self.servers.entry(visit.endpoint.host.clone()).or_default();
+        server.endpoints.insert(visit.endpoint.clone(), latest);
+    }
+
+    /// Every server.
+    pub fn servers(&self) -> impl Iterator<Item = (&Host, &ServerSummary)> {
+        self.servers.iter()
+    }
+}
+
+impl ServerSummary {
+    /// Its endpoints.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.keys()
+    }
+
+    /// The visit that speaks for the server: one that was answered, if any was; else the one to its TLS
+    /// endpoint, which is what wallets use.
+    pub fn best(&self) -> Option<&Latest> {
+        let rank = |(endpoint, latest): &(&Endpoint, &Latest)| {
+            (latest.outcome != Outcome::Answered, !endpoint.transport.is_encrypted())
+        };
+        self.endpoints.iter().min_by_key(rank).map(|(_, latest)| latest)
+    }
+
+    /// What it claimed at all its endpoints together.
+    pub fn facts(&self) -> Facts {
+        Facts::join(self.endpoints.values().map(|latest| latest.facts.clone()))
+    }
+
+    /// What TLS showed, at the first endpoint that has it.
+    pub fn tls(&self) -> Option<&tls::Facts> {
+        self.endpoints.values().find_map(|latest| latest.tls.as_ref())
+    }
+}
