@@ -13,11 +13,13 @@
 //! look-up gives, and not by the frontier: they change while a campaign runs, and a server that asked
 //! to be left alone stays known, so that it is seen to be left alone.
 
+pub mod exclusions;
 pub mod peers;
 pub mod seeds;
 pub mod server;
 pub mod text;
 
+pub use exclusions::{Exclusion, Exclusions, Rule, RuleError};
 pub use peers::{PeerList, PeerRow, PeersError, parse_peers};
 pub use seeds::{SeedError, Seeds, bundled, parse_seeds};
 pub use server::{Listing, Server, Source};
