@@ -13,13 +13,17 @@
 //! look-up gives, and not by the frontier: they change while a campaign runs, and a server that asked
 //! to be left alone stays known, so that it is seen to be left alone.
 
+pub mod admission;
 pub mod exclusions;
+pub mod frontier;
 pub mod peers;
 pub mod seeds;
 pub mod server;
 pub mod text;
 
+pub use admission::{Admission, Caps, Refusal, Refusals};
 pub use exclusions::{Exclusion, Exclusions, Rule, RuleError};
+pub use frontier::{Frontier, GossipEdge};
 pub use peers::{PeerList, PeerRow, PeersError, parse_peers};
 pub use seeds::{SeedError, Seeds, bundled, parse_seeds};
 pub use server::{Listing, Server, Source};
