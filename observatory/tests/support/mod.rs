@@ -1,4 +1,4 @@
-//! Servers to measure the observatory with: honest ones, and what leads to them.
+//! Servers to measure the observatory with: honest ones, and every hostile one we could think of.
 //!
 //! All of them listen on loopback addresses, each on one of its own, because the observatory takes
 //! one host for one server. Nothing here reaches beyond the machine.
@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod dns;
 pub(crate) mod honest;
+pub(crate) mod hostile;
 pub(crate) mod socks;
 pub(crate) mod tls;
 pub(crate) mod wire;
