@@ -117,6 +117,9 @@ pub enum DialError {
     /// The port is closed.
     #[error("connection refused")]
     Refused,
+    /// The connection was reset before it could be used.
+    #[error("connection reset")]
+    Reset,
     /// No connection in time, or no route.
     #[error("{0}")]
     Unreachable(String),
@@ -275,6 +278,7 @@ impl Dialer {
                 .map_err(|_| DialError::Unreachable("no connection in time".to_owned()))?
                 .map_err(|e| match e.kind() {
                     io::ErrorKind::ConnectionRefused => DialError::Refused,
+                    io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => DialError::Reset,
                     kind => DialError::Unreachable(kind.to_string()),
                 })?,
             (Some(proxy), _) => timeout_at(deadline, proxy.connect(&route.host, port))

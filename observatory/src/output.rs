@@ -8,13 +8,13 @@ use std::io::{self, Write as _};
 /// The command was used in a way it cannot be; exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(pub String);
+pub(crate) struct Usage(pub String);
 
 /// Writes results. A reader who has seen enough (`| head`) is no error.
 ///
 /// # Errors
 /// What else can go wrong with standard output.
-pub fn result(text: &str) -> io::Result<()> {
+pub(crate) fn result(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -22,6 +22,6 @@ pub fn result(text: &str) -> io::Result<()> {
 }
 
 /// Says something beside the result.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     eprintln!("{text}");
 }

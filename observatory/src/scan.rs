@@ -19,7 +19,7 @@ use scanner::{
 };
 use tokio::sync::mpsc;
 
-pub use self::arguments::Arguments;
+pub(crate) use self::arguments::Arguments;
 use self::{progress::Progress, summary::Summary};
 use crate::output::{self, Usage};
 
@@ -30,7 +30,7 @@ const BACKLOG: usize = 64;
 ///
 /// # Errors
 /// [`Usage`] for arguments that do not go together; else what kept the scan from being done.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client_name = arguments.client_name()?;
     let frontier = frontier(&arguments)?;
     let archive = Archive::open(&arguments.archive)?;
@@ -48,7 +48,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     });
     let options = Options {
         rounds: arguments.rounds.get(),
-        interval: arguments.interval.try_into().map_err(|_| Usage("--interval cannot be negative".to_owned()))?,
+        interval: arguments
+            .interval
+            .try_into()
+            .map_err(|_| Usage("--interval cannot be negative".to_owned()))?,
         concurrency: arguments.concurrency.get(),
         follow_peers: !arguments.no_peers,
         guard,
@@ -68,7 +71,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Takes what happens into the archive, the progress line and the summary.
-async fn record(mut inbox: mpsc::Receiver<Event>, mut writer: Writer, rounds: u32) -> anyhow::Result<Summary> {
+async fn record(
+    mut inbox: mpsc::Receiver<Event>,
+    mut writer: Writer,
+    rounds: u32,
+) -> anyhow::Result<Summary> {
     let mut summary = Summary::default();
     let mut progress = Progress::new(rounds);
     let mut flush = tokio::time::interval(Writer::MAX_AGE);
@@ -94,15 +101,20 @@ async fn record(mut inbox: mpsc::Receiver<Event>, mut writer: Writer, rounds: u3
 
 fn frontier(arguments: &Arguments) -> anyhow::Result<Frontier> {
     let network = arguments.network;
-    let mut frontier =
-        Frontier::new(Caps { onion: arguments.proxy.is_some(), total: arguments.max_servers.get(), ..Caps::default() });
+    let mut frontier = Frontier::new(Caps {
+        onion: arguments.proxy.is_some(),
+        total: arguments.max_servers.get(),
+        ..Caps::default()
+    });
     let mut admit = |source: &Source, servers: Vec<Server>| {
         // What a person names is admitted whatever its address is, so that its refusal shows in the table.
         frontier.admit(source, servers, |_| true);
     };
     for path in &arguments.seeds {
-        let text = std::fs::read_to_string(path).map_err(|e| Usage(format!("--seeds {}: {e}", path.display())))?;
-        let seeds = parse_seeds(&text, network).map_err(|e| Usage(format!("--seeds {}: {e}", path.display())))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Usage(format!("--seeds {}: {e}", path.display())))?;
+        let seeds =
+            parse_seeds(&text, network).map_err(|e| Usage(format!("--seeds {}: {e}", path.display())))?;
         for problem in seeds.problems.described() {
             output::note(&format!("{}: {problem}", path.display()));
         }
@@ -113,7 +125,9 @@ fn frontier(arguments: &Arguments) -> anyhow::Result<Frontier> {
         admit(&Source::Bundled(network), bundled(network));
     }
     if frontier.is_empty() {
-        return Err(Usage(format!("nobody to visit: name servers of {network} with --server or --seeds")).into());
+        return Err(
+            Usage(format!("nobody to visit: name servers of {network} with --server or --seeds")).into()
+        );
     }
     Ok(frontier)
 }
@@ -121,8 +135,8 @@ fn frontier(arguments: &Arguments) -> anyhow::Result<Frontier> {
 fn exclusions(arguments: &Arguments) -> anyhow::Result<Exclusions> {
     let mut text = arguments.exclude.join("\n");
     for path in &arguments.exclusions {
-        let listed =
-            std::fs::read_to_string(path).map_err(|e| Usage(format!("--exclusions {}: {e}", path.display())))?;
+        let listed = std::fs::read_to_string(path)
+            .map_err(|e| Usage(format!("--exclusions {}: {e}", path.display())))?;
         text = format!("{text}\n{listed}");
     }
     let (exclusions, problems) = Exclusions::parse(&text).map_err(|e| Usage(e.to_string()))?;

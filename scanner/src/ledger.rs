@@ -83,7 +83,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Denied`], with the earliest time at which asking again makes sense.
-    pub fn permit(self: &Arc<Self>, server: &Host, address: Option<IpAddr>, now: Instant) -> Result<Permit, Denied> {
+    pub fn permit(
+        self: &Arc<Self>,
+        server: &Host,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<Permit, Denied> {
         let mut state = self.state();
         let State { servers, subnets } = &mut *state;
         let account = servers.entry(server.clone()).or_default();
@@ -96,7 +101,8 @@ impl Ledger {
         if !address.is_some_and(|ip| ip.is_loopback()) {
             let subnet = address.map(Subnet::from);
             let by_server = account.last.map(|last| last + self.politeness.server_spacing);
-            let by_subnet = subnet.and_then(|s| subnets.get(&s)).map(|last| *last + self.politeness.subnet_spacing);
+            let by_subnet =
+                subnet.and_then(|s| subnets.get(&s)).map(|last| *last + self.politeness.subnet_spacing);
             if let Some(earliest) = by_server.max(by_subnet).filter(|earliest| *earliest > now) {
                 return Err(Denied::NotBefore(earliest));
             }
@@ -106,7 +112,12 @@ impl Ledger {
         }
         account.last = Some(now);
         account.open += 1;
-        Ok(Permit { ledger: Arc::clone(self), server: server.clone(), budget: self.politeness.visit_budget, spent: 0.0 })
+        Ok(Permit {
+            ledger: Arc::clone(self),
+            server: server.clone(),
+            budget: self.politeness.visit_budget,
+            spent: 0.0,
+        })
     }
 
     /// Waits for the right to open one connection.
@@ -199,7 +210,10 @@ mod tests {
         assert_eq!(ledger.permit(&b, ip("203.0.113.99"), now).err(), Some(Denied::NotBefore(now + TEN)));
         assert!(ledger.permit(&c, ip("203.0.114.1"), now).is_ok());
         assert!(ledger.permit(&a, ip("203.0.113.1"), now + TEN).is_ok());
-        assert_eq!(ledger.permit(&b, ip("203.0.113.99"), now + TEN).err(), Some(Denied::NotBefore(now + TEN * 2)));
+        assert_eq!(
+            ledger.permit(&b, ip("203.0.113.99"), now + TEN).err(),
+            Some(Denied::NotBefore(now + TEN * 2))
+        );
         assert!(ledger.permit(&host("2001:db8::1"), ip("2001:db8::1"), now).is_ok());
         assert!(ledger.permit(&host("2001:db8:0:9::1"), ip("2001:db8:0:9::1"), now).is_err());
     }

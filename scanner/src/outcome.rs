@@ -12,7 +12,9 @@ use model::Outcome;
 #[must_use]
 pub fn of_route(error: &RouteError) -> Outcome {
     match error {
-        RouteError::Forbidden(_) | RouteError::Excluded | RouteError::OnionWithoutProxy => Outcome::AddressRefused,
+        RouteError::Forbidden(_) | RouteError::Excluded | RouteError::OnionWithoutProxy => {
+            Outcome::AddressRefused
+        }
         RouteError::Name(_) => Outcome::NameUnresolved,
     }
 }
@@ -22,6 +24,7 @@ pub fn of_route(error: &RouteError) -> Outcome {
 pub fn of_dial(error: &DialError) -> Outcome {
     match error {
         DialError::Refused => Outcome::ConnectionRefused,
+        DialError::Reset => Outcome::Closed,
         DialError::Unreachable(_) => Outcome::Unreachable,
         DialError::Proxy(_) => Outcome::ProxyFailed,
         DialError::Tls(_) => Outcome::TlsFailed,
@@ -40,8 +43,7 @@ pub fn of_session(error: &SessionError) -> Outcome {
         | SessionError::TooManyBytes(_)
         | SessionError::TooManyUnasked(_)
         | SessionError::Message(MessageError::TooDeep(_)) => Outcome::LimitExceeded,
-        SessionError::Message(MessageError::NotUtf8 | MessageError::NotJsonRpc(_)) | SessionError::WebSocket(_) => {
-            Outcome::NotElectrum
-        }
+        SessionError::Message(MessageError::NotUtf8 | MessageError::NotJsonRpc(_))
+        | SessionError::WebSocket(_) => Outcome::NotElectrum,
     }
 }

@@ -66,10 +66,13 @@ pub async fn run(
 ) -> Frontier {
     for number in 1..=options.rounds {
         let began = Instant::now();
-        let mut round = Round { visitor: &visitor, frontier: &mut frontier, options, gate: &gate, events: &events };
+        let mut round =
+            Round { visitor: &visitor, frontier: &mut frontier, options, gate: &gate, events: &events };
         let finished = round.run(number).await;
         let last = number == options.rounds;
-        if !finished || (!last && gate.wait(tokio::time::sleep_until(began + options.interval)).await.is_none()) {
+        if !finished
+            || (!last && gate.wait(tokio::time::sleep_until(began + options.interval)).await.is_none())
+        {
             break;
         }
     }
@@ -119,7 +122,10 @@ impl Round<'_> {
 
     /// Passes a visit on; gives the endpoints that it told of for the first time. None where nobody
     /// listens any more.
-    async fn take(&mut self, ended: Result<Option<Visited>, tokio::task::JoinError>) -> Option<Vec<Endpoint>> {
+    async fn take(
+        &mut self,
+        ended: Result<Option<Visited>, tokio::task::JoinError>,
+    ) -> Option<Vec<Endpoint>> {
         let visited = match ended {
             Ok(Some(visited)) => visited,
             Ok(None) => return self.tell(Event::Skipped).await.map(|()| Vec::new()),

@@ -111,8 +111,10 @@ impl Visitor {
                 let (place, permit) = self.permit(endpoint, &route, gate).await?;
                 visit.started_at = now();
                 visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
-                let (peers, pointer) =
-                    tokio::join!(self.converse(&mut visit, endpoint, &route, permit), self.dialer.pointer(&route));
+                let (peers, pointer) = tokio::join!(
+                    self.converse(&mut visit, endpoint, &route, permit),
+                    self.dialer.pointer(&route)
+                );
                 drop(place);
                 visit.resolution.pointer = pointer;
                 peers
@@ -190,17 +192,21 @@ impl Visitor {
         let mut peers = None;
         let mut left: Vec<&Probe> = self.probes.iter().collect();
         while !left.is_empty() {
-            let (ready, rest): (Vec<&Probe>, Vec<&Probe>) = left.into_iter().partition(|probe| known.satisfies(probe.needs));
+            let (ready, rest): (Vec<&Probe>, Vec<&Probe>) =
+                left.into_iter().partition(|probe| known.satisfies(probe.needs));
             if ready.is_empty() {
                 break;
             }
             left = rest;
-            let (slow, fast): (Vec<&Probe>, Vec<&Probe>) = ready.into_iter().partition(|probe| probe.pace == Pace::OneByOne);
+            let (slow, fast): (Vec<&Probe>, Vec<&Probe>) =
+                ready.into_iter().partition(|probe| probe.pace == Pace::OneByOne);
             let mut rounds: Vec<Vec<_>> = Vec::new();
             for probe in slow {
                 rounds.extend((probe.calls)(&known).into_iter().map(|call| vec![(probe.id, call)]));
             }
-            rounds.push(fast.iter().flat_map(|p| (p.calls)(&known).into_iter().map(|call| (p.id, call))).collect());
+            rounds.push(
+                fast.iter().flat_map(|p| (p.calls)(&known).into_iter().map(|call| (p.id, call))).collect(),
+            );
 
             let greeting = fast.iter().any(|probe| probe.needs == Needs::Connection);
             let mut too_slow = false;
@@ -209,10 +215,14 @@ impl Visitor {
                 if too_slow && alone.is_some() {
                     continue;
                 }
-                let ended = conversation.ask(round, |probe, answer| learn(&mut known, &mut peers, probe, answer)).await;
+                let ended = conversation
+                    .ask(round, |probe, answer| learn(&mut known, &mut peers, probe, answer))
+                    .await;
                 match ended {
                     Round::Done => {}
-                    Round::ToldToStop(said) => return Course { peers, ..Course::new(Outcome::ToldToStop, said) },
+                    Round::ToldToStop(said) => {
+                        return Course { peers, ..Course::new(Outcome::ToldToStop, said) };
+                    }
                     // Ours ran out; what did come in the meantime says more.
                     Round::Ended(SessionError::OutOfTime) if greeting && known.protocol.is_none() => {
                         return ungreeted(conversation);
@@ -243,7 +253,13 @@ impl Visitor {
 
     /// Finds out why there was no session. Where TLS found no common ground, one more connection asks the
     /// server what it does speak.
-    async fn explain(&self, visit: &mut Visit, endpoint: &Endpoint, route: &Route, error: DialError) -> Course {
+    async fn explain(
+        &self,
+        visit: &mut Visit,
+        endpoint: &Endpoint,
+        route: &Route,
+        error: DialError,
+    ) -> Course {
         let DialError::Tls(tls_error) = &error else {
             return Course::new(of_dial(&error), error.to_string());
         };
@@ -297,7 +313,9 @@ fn ungreeted(conversation: &Conversation) -> Course {
             Course::new(Outcome::NotElectrum, "the greeting's answer is not a name and a version".to_owned())
         }
         (None, 0) => Course::new(Outcome::TimedOut, "no answer to the greeting".to_owned()),
-        (None, n) => Course::new(Outcome::NotElectrum, format!("{n} messages, none of them an answer to the greeting")),
+        (None, n) => {
+            Course::new(Outcome::NotElectrum, format!("{n} messages, none of them an answer to the greeting"))
+        }
     }
 }
 

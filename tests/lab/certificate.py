@@ -19,8 +19,10 @@ def make(directory: Path, name: str, version: int) -> tuple[Path, Path]:
     be too kind."""
     certificate, key, settings = (directory / file for file in ("server.crt", "server.key", "openssl.cnf"))
     settings.write_text(BARE)  # the system's adds extensions, and these make version 3
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "3650",
-               "-config", settings, "-keyout", key, "-out", certificate]
+    command: list[str | Path] = [
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "3650",
+        "-config", settings, "-keyout", key, "-out", certificate,
+    ]
     if version == 3:
         run([*command, "-addext", "basicConstraints=critical,CA:TRUE"], ADVICE)
         return certificate, key

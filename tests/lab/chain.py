@@ -66,25 +66,25 @@ class Chain:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self.start = int(time.time()) - TIP_HEIGHT * SPACING
         self.unspent: list[str] = []
         self.miner = self.described(f"wpkh({wif('miner')})")
 
     def build(self) -> dict[str, Any]:
         """Mines and pays everything; gives what the tests need to know of it."""
-        clock = int(time.time()) - TIP_HEIGHT * SPACING
-        blocks = self.mine_until(MATURITY_HEIGHT, clock)
+        blocks = self.mine_until(MATURITY_HEIGHT)
         self.unspent = [self.node.call("getblock", block)["tx"][0] for block in blocks[:12]]
 
         scripts: dict[str, dict[str, Any]] = {}
         targets = [(name, target, number * COIN + number)
                    for number, (name, target) in enumerate(self.targets().items(), start=1)]
         for group in (targets[:3], targets[3:5], targets[5:]):  # several in a block: merkle branches to prove
-            txids, height = self.block([self.pay(target, amount) for _, target, amount in group], clock)
+            txids, height = self.block([self.pay(target, amount) for _, target, amount in group])
             for (name, target, amount), txid in zip(group, txids):
                 scripts[name] = {**asdict(target), "txid": txid, "height": height, "amount_sat": amount}
 
-        history, unconfirmed = self.history(clock)
-        self.mine_until(TIP_HEIGHT, clock)
+        history, unconfirmed = self.history()
+        self.mine_until(TIP_HEIGHT)
         self.node.call("setmocktime", 0)
         unconfirmed["txid"] = self.node.call("sendrawtransaction", unconfirmed.pop("hex"))
         return {"scripts": scripts, "history": history, "mempool": unconfirmed}
@@ -102,13 +102,13 @@ class Chain:
             "multisig": Target.of(f"5121{public('multisig')}21{public('multisig second')}52ae"),
         }
 
-    def history(self, clock: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def history(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """One address that receives twice, spends, and is about to receive again."""
         target = self.described(f"wpkh({wif('history')})")
         entries: list[dict[str, Any]] = []
 
         def confirm(signed: str) -> str:
-            (txid,), height = self.block([signed], clock)
+            (txid,), height = self.block([signed])
             entries.append({"txid": txid, "height": height})
             return txid
 
@@ -130,26 +130,26 @@ class Chain:
         """A transaction that spends the first output of another, signed with the key of the label."""
         signed = self.node.call("signrawtransactionwithkey", transaction(txid, 0, outputs), [wif(label)])
         assert signed["complete"], signed
-        return signed["hex"]
+        return str(signed["hex"])
 
-    def block(self, transactions: list[str], clock: int) -> tuple[list[str], int]:
+    def block(self, transactions: list[str]) -> tuple[list[str], int]:
         """Mines exactly these, past any relay policy (bare multisig is one that nodes refuse to relay)."""
         height = self.node.call("getblockcount") + 1
-        self.node.call("setmocktime", clock + height * SPACING)
+        self.node.call("setmocktime", self.start + height * SPACING)
         block = self.node.call("generateblock", self.miner.address, transactions)["hash"]
         return self.node.call("getblock", block)["tx"][1:], height
 
-    def mine_until(self, height: int, clock: int) -> list[str]:
+    def mine_until(self, height: int) -> list[str]:
         """Mines empty blocks, ten minutes apart, as headers on a real network are."""
         blocks = []
         for each in range(self.node.call("getblockcount") + 1, height + 1):
-            self.node.call("setmocktime", clock + each * SPACING)
+            self.node.call("setmocktime", self.start + each * SPACING)
             blocks += self.mine()
         return blocks
 
     def mine(self) -> list[str]:
         """Mines one block, now."""
-        return self.node.call("generatetoaddress", 1, self.miner.address)
+        return list(self.node.call("generatetoaddress", 1, self.miner.address))
 
     def described(self, descriptor: str) -> Target:
         """What a descriptor with private keys stands for."""

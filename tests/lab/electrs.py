@@ -19,7 +19,7 @@ from bitcoind import HOST, Node
 from process import Child, LabError, free_ports, run, say
 
 VERSION = "0.10.10"
-ROCKSDB = "7.8."  # what this version is bound to
+ROCKSDB = "7.8"  # what this version is bound to
 
 
 def build(directory: Path) -> None:
@@ -29,7 +29,7 @@ def build(directory: Path) -> None:
         say(f"electrs: {VERSION} is there")
         return
     if not shutil.which("cargo"):
-        raise LabError("cargo is missing: install Rust (https://rustup.rs) and try again")
+        raise LabError("cargo is missing: install Rust and try again")
     apt.ensure(["libclang-dev", "librocksdb-dev", "g++"], "electrs")
     command = ["cargo", "install", "electrs", "--version", VERSION, "--locked", "--root", str(directory.resolve())]
     say(f"electrs: building {VERSION}, which takes some minutes")
@@ -44,9 +44,8 @@ def build(directory: Path) -> None:
 def _system_rocksdb() -> dict[str, str]:
     """Settings to link Debian's RocksDB if it is the release needed; else the crate compiles its own, slowly."""
     library = next(Path("/usr/lib").glob("*/librocksdb.so"), None)
-    release = library and library.resolve().name.partition(".so.")[2]
-    if library is None or not release.startswith(ROCKSDB):
-        say(f"electrs: Debian's RocksDB is not {ROCKSDB}x, so it is compiled too")
+    if library is None or not f"{library.resolve().name}.".startswith(f"librocksdb.so.{ROCKSDB}."):
+        say(f"electrs: the system's RocksDB is not {ROCKSDB}, so that is compiled too")
         return {}
     return {"ROCKSDB_INCLUDE_DIR": "/usr/include", "ROCKSDB_LIB_DIR": str(library.parent)}
 

@@ -40,7 +40,7 @@ def install(version: str, directory: Path) -> None:
     say(f"ElectrumX {version}: installing {wanted}")
     run([sys.executable, "-m", "venv", "--clear", home],
         f"no virtual environment could be made at {home}: run `apt-get install python3-venv`")
-    pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         run([*pip, DATABASE], f"pip could not install {DATABASE}")
     except LabError as error:

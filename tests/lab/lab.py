@@ -163,7 +163,8 @@ def arguments() -> argparse.Namespace:
                                  help=f"versions of ElectrumX, separated by commas (default: {VERSIONS})")
         if action is up:
             command.add_argument("--keep", action="store_true", help="keep data and logs")
-            command.add_argument("--mine-every", type=seconds, metavar="SECONDS", help="mine a block regularly")
+            command.add_argument("--mine-every", type=seconds, metavar="SECONDS",
+                                 help="mine a block regularly; under a second ElectrumX falls behind")
     return parser.parse_args()
 
 
@@ -174,7 +175,7 @@ def main() -> int:
         signal.signal(number, interrupt)
     try:
         options.action(options)
-    except (LabError, bitcoind.RpcError) as error:
+    except (LabError, bitcoind.RpcError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
     except Interrupted:
         print("lab: interrupted before it was done: start it again", file=sys.stderr)

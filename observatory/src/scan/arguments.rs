@@ -26,76 +26,76 @@ use crate::output::Usage;
   observatory scan --network mainnet --contact https://example.org/scan --server ssl://electrum.example:50002 --no-peers --json
   observatory scan --network regtest --server tcp://127.0.0.1:50001 --allow-private
   observatory scan --network signet --rounds 6 --interval 10m")]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// mainnet, testnet, testnet4, signet, mutinynet or regtest
     #[arg(long, value_name = "NET")]
-    pub network: Network,
+    pub(crate) network: Network,
     /// A file of servers: Electrum's servers.json, or one server a line
     #[arg(long, value_name = "FILE")]
-    pub seeds: Vec<PathBuf>,
+    pub(crate) seeds: Vec<PathBuf>,
     /// A server: ssl://host:port, tcp://…, ws://…, wss://…, host:port:s or host:port:t
     #[arg(long, value_name = "URL")]
-    pub server: Vec<Endpoint>,
+    pub(crate) server: Vec<Endpoint>,
     /// Where visits are kept: a directory or a URL. A second scan appends
     #[arg(long, value_name = "DIR|URL", default_value = "archive")]
-    pub archive: String,
+    pub(crate) archive: String,
     /// What to ask
     #[arg(long, value_enum, default_value = "light")]
-    pub profile: Profile,
+    pub(crate) profile: Profile,
     /// How many times everybody is visited
     #[arg(long, value_name = "N", default_value = "1")]
-    pub rounds: NonZeroU32,
+    pub(crate) rounds: NonZeroU32,
     /// From the beginning of one round to the next: 90s, 10m, 1h
     #[arg(long, value_name = "DURATION", default_value = "10m")]
-    pub interval: SignedDuration,
+    pub(crate) interval: SignedDuration,
     /// A name for the place you scan from
     #[arg(long, value_name = "NAME", default_value = "local")]
-    pub vantage: String,
+    pub(crate) vantage: String,
     /// A SOCKS5 proxy, which also resolves names; Tor's reaches onions: socks5://127.0.0.1:9050
     #[arg(long, value_name = "URL")]
-    pub proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Proxy>,
     /// Also visit private and loopback addresses, where nobody else's servers are
     #[arg(long)]
-    pub allow_private: bool,
+    pub(crate) allow_private: bool,
     /// How server operators reach you, shown to every server: an e-mail address or a page. Mainnet needs it
     #[arg(long, value_name = "TEXT")]
-    pub contact: Option<String>,
+    pub(crate) contact: Option<String>,
     /// Visits at once
     #[arg(long, value_name = "N", default_value = "64")]
-    pub concurrency: NonZeroUsize,
+    pub(crate) concurrency: NonZeroUsize,
     /// Print one JSON object a line per server instead of a table
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Do not visit the servers that servers tell of
     #[arg(long)]
-    pub no_peers: bool,
+    pub(crate) no_peers: bool,
     /// Servers at most
     #[arg(long, value_name = "N", default_value = "20000")]
-    pub max_servers: NonZeroUsize,
+    pub(crate) max_servers: NonZeroUsize,
     /// Somebody who is not to be visited: a host, a domain (.example.org), an address or a network
     #[arg(long, value_name = "RULE")]
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     /// A file of such rules, one a line
     #[arg(long, value_name = "FILE")]
-    pub exclusions: Vec<PathBuf>,
+    pub(crate) exclusions: Vec<PathBuf>,
     /// Seconds a visit may take
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=600))]
-    pub visit_timeout: u32,
+    pub(crate) visit_timeout: u32,
     /// The name server to ask instead of this machine's
     #[arg(long, value_name = "IP:PORT")]
-    pub resolver: Option<SocketAddr>,
+    pub(crate) resolver: Option<SocketAddr>,
 }
 
 /// What to ask.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Profile {
+pub(crate) enum Profile {
     /// Who is there, which chain, how fast
     Light,
 }
 
 impl Profile {
     /// The probes of the profile.
-    pub fn probes(self) -> &'static [Probe] {
+    pub(crate) fn probes(self) -> &'static [Probe] {
         match self {
             Self::Light => LIGHT,
         }
@@ -104,17 +104,17 @@ impl Profile {
 
 impl Arguments {
     /// Which addresses may be dialled.
-    pub fn guard(&self) -> Guard {
+    pub(crate) fn guard(&self) -> Guard {
         if self.allow_private { Guard::AllowPrivate } else { Guard::PublicOnly }
     }
 
     /// Who resolves names.
-    pub fn names(&self) -> Names {
+    pub(crate) fn names(&self) -> Names {
         self.resolver.map_or_else(Names::system, Names::at)
     }
 
     /// The hard limits of a visit.
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let visit = Duration::from_secs(self.visit_timeout.into());
         let limits = Limits::default();
         Limits { visit, connect: limits.connect.min(visit), ..limits }
@@ -124,7 +124,7 @@ impl Arguments {
     ///
     /// # Errors
     /// [`Usage`] without a contact on mainnet, or with one that is not plain text.
-    pub fn client_name(&self) -> Result<String, Usage> {
+    pub(crate) fn client_name(&self) -> Result<String, Usage> {
         let product = concat!("electrum-observatory/", env!("CARGO_PKG_VERSION"));
         match self.contact.as_deref().map(str::trim) {
             Some(contact) if contact.is_empty() || contact.len() > 100 || !contact.chars().all(|c| matches!(c, ' '..='~')) => {

@@ -8,7 +8,7 @@ use scanner::sweep::Event;
 
 /// The progress line.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     rounds: u32,
     answered: u64,
@@ -17,7 +17,7 @@ pub struct Progress {
 
 impl Progress {
     /// A line for so many rounds.
-    pub fn new(rounds: u32) -> Self {
+    pub(crate) fn new(rounds: u32) -> Self {
         // indicatif hides the bar by itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{prefix}{wide_bar} {pos}/{len} visits, {msg}, {eta} left");
@@ -27,7 +27,7 @@ impl Progress {
     }
 
     /// Takes in what happened.
-    pub fn show(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Round { number, endpoints } => {
                 if self.rounds > 1 {
@@ -38,7 +38,11 @@ impl Progress {
             }
             Event::Learnt { endpoints, .. } => self.bar.inc_length(*endpoints as u64),
             Event::Visited(visit) => {
-                if visit.outcome == Outcome::Answered { self.answered += 1 } else { self.failed += 1 }
+                if visit.outcome == Outcome::Answered {
+                    self.answered += 1;
+                } else {
+                    self.failed += 1;
+                }
                 self.bar.inc(1);
             }
             Event::Skipped => self.bar.inc(1),
@@ -47,7 +51,7 @@ impl Progress {
     }
 
     /// Clears the line.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

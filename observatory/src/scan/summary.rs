@@ -7,32 +7,32 @@ use model::{Outcome, Visit, facts::Facts};
 
 /// Servers by host, in the order of their names.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub(crate) struct Summary {
     servers: BTreeMap<Host, ServerSummary>,
 }
 
 /// A server: what its endpoints said at their latest visits.
 #[derive(Debug, Default)]
-pub struct ServerSummary {
+pub(crate) struct ServerSummary {
     endpoints: BTreeMap<Endpoint, Latest>,
 }
 
 /// The latest visit to an endpoint.
 #[derive(Debug)]
-pub struct Latest {
+pub(crate) struct Latest {
     /// How it ended.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// What ended it.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// What the server claimed.
-    pub facts: Facts,
+    pub(crate) facts: Facts,
     /// What TLS showed.
-    pub tls: Option<tls::Facts>,
+    pub(crate) tls: Option<tls::Facts>,
 }
 
 impl Summary {
     /// Takes in a visit.
-    pub fn add(&mut self, visit: &Visit) {
+    pub(crate) fn add(&mut self, visit: &Visit) {
         let latest = Latest {
             outcome: visit.outcome,
             detail: visit.detail.clone(),
@@ -44,20 +44,20 @@ impl Summary {
     }
 
     /// Every server.
-    pub fn servers(&self) -> impl Iterator<Item = (&Host, &ServerSummary)> {
+    pub(crate) fn servers(&self) -> impl Iterator<Item = (&Host, &ServerSummary)> {
         self.servers.iter()
     }
 }
 
 impl ServerSummary {
     /// Its endpoints.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.keys()
     }
 
     /// The visit that speaks for the server: one that was answered, if any was; else the one to its TLS
     /// endpoint, which is what wallets use.
-    pub fn best(&self) -> Option<&Latest> {
+    pub(crate) fn best(&self) -> Option<&Latest> {
         let rank = |(endpoint, latest): &(&Endpoint, &Latest)| {
             (latest.outcome != Outcome::Answered, !endpoint.transport.is_encrypted())
         };
@@ -65,12 +65,12 @@ impl ServerSummary {
     }
 
     /// What it claimed at all its endpoints together.
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         Facts::join(self.endpoints.values().map(|latest| latest.facts.clone()))
     }
 
     /// What TLS showed, at the first endpoint that has it.
-    pub fn tls(&self) -> Option<&tls::Facts> {
+    pub(crate) fn tls(&self) -> Option<&tls::Facts> {
         self.endpoints.values().find_map(|latest| latest.tls.as_ref())
     }
 }

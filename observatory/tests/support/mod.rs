@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod dns;
 pub(crate) mod honest;
 pub(crate) mod hostile;
+pub(crate) mod lab;
 pub(crate) mod socks;
 pub(crate) mod tls;
 pub(crate) mod wire;

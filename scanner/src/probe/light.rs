@@ -71,7 +71,8 @@ pub static LIGHT: &[Probe] = &[
         needs: Needs::Tip,
         pace: Pace::Pipelined,
         calls: |known| {
-            let heights = heights(known).map(|height| Call::new("blockchain.block.header", json!([height]), 0.25));
+            let heights =
+                heights(known).map(|height| Call::new("blockchain.block.header", json!([height]), 0.25));
             heights.collect()
         },
     },
@@ -81,7 +82,9 @@ pub static LIGHT: &[Probe] = &[
         needs: Needs::Greeting,
         pace: Pace::Pipelined,
         // .1, and 2 more where the server has to ask its node.
-        calls: |_| FEE_TARGETS.map(|target| Call::new("blockchain.estimatefee", json!([target]), 2.1)).to_vec(),
+        calls: |_| {
+            FEE_TARGETS.map(|target| Call::new("blockchain.estimatefee", json!([target]), 2.1)).to_vec()
+        },
     },
     Probe {
         id: "S1",

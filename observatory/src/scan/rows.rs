@@ -1,0 +1,120 @@
+//! The lines a scan ends with: a table for people, JSON lines for machines. Everything that came from a
+//! server is made printable here at the latest.
+
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use electrum::{Endpoint, tls};
+use model::facts::{Facts, Tip, printable};
+use serde::Serialize;
+
+use super::summary::{ServerSummary, Summary};
+
+/// One server, as `scan --json` prints it (docs/data.md).
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    server: String,
+    endpoints: Vec<&'a Endpoint>,
+    outcome: &'static str,
+    detail: Option<String>,
+    implementation: Implementation,
+    protocol: Option<[String; 2]>,
+    tls: Option<TlsRow>,
+    tip: Option<Tip>,
+    latency_ms: Option<f64>,
+    group: Option<String>,
+}
+
+/// The claim, and what the bytes say. Nobody reads the bytes yet: identification is `None`.
+#[derive(Debug, Serialize)]
+struct Implementation {
+    claimed: Option<String>,
+    identified: Option<()>,
+    confidence: f64,
+}
+
+/// The TLS of a server, described.
+#[derive(Debug, Serialize)]
+struct TlsRow {
+    version: Option<String>,
+    cipher: Option<String>,
+    #[serde(flatten)]
+    certificate: Option<tls::Certificate>,
+}
+
+impl<'a> Row<'a> {
+    fn new(name: String, server: &'a ServerSummary) -> Self {
+        let facts: Facts = server.facts();
+        let best = server.best();
+        Self {
+            server: name,
+            endpoints: server.endpoints().collect(),
+            outcome: best.map_or("", |latest| latest.outcome.name()),
+            detail: best.and_then(|latest| latest.detail.as_deref()).map(|detail| printable(detail, 200)),
+            implementation: Implementation { claimed: facts.software, identified: None, confidence: 0.0 },
+            protocol: facts.protocol,
+            tls: server.tls().map(|tls| TlsRow {
+                version: tls.version.clone(),
+                cipher: tls.cipher.clone(),
+                certificate: tls.chain.first().and_then(|der| tls::describe(der.as_ref()).ok()),
+            }),
+            tip: facts.tip,
+            latency_ms: facts.latency.map(model::Seconds::as_millis),
+            group: None,
+        }
+    }
+}
+
+fn rows(summary: &Summary) -> impl Iterator<Item = Row<'_>> {
+    summary.servers().map(|(host, server)| Row::new(host.to_string(), server))
+}
+
+/// One JSON object a line per server.
+///
+/// # Errors
+/// None in practice: every row can be written as JSON.
+pub(crate) fn json(summary: &Summary) -> Result<String, serde_json::Error> {
+    let mut text = String::new();
+    for row in rows(summary) {
+        text.push_str(&serde_json::to_string(&row)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// A table, and how many servers ended how.
+pub(crate) fn table(summary: &Summary) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["server", "software (claimed)", "protocol", "TLS", "tip", "latency", "outcome"]);
+    let (mut servers, mut answered) = (0, 0);
+    for row in rows(summary) {
+        servers += 1;
+        answered += usize::from(row.outcome == model::Outcome::Answered.name());
+        let outcome = match &row.detail {
+            Some(detail) => format!("{}: {detail}", row.outcome),
+            None => row.outcome.to_owned(),
+        };
+        table.add_row([
+            row.server,
+            row.implementation.claimed.unwrap_or_default(),
+            row.protocol.map(protocols).unwrap_or_default(),
+            row.tls.as_ref().map(tls_cell).unwrap_or_default(),
+            row.tip.map(|tip| tip.height.to_string()).unwrap_or_default(),
+            row.latency_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default(),
+            outcome,
+        ]);
+    }
+    format!("{table}\n{servers} servers, {answered} answered.\n")
+}
+
+fn protocols([min, max]: [String; 2]) -> String {
+    if min == max { min } else { format!("{min}–{max}") }
+}
+
+fn tls_cell(tls: &TlsRow) -> String {
+    let version = tls.version.as_deref().unwrap_or("failed");
+    match &tls.certificate {
+        Some(certificate) if certificate.self_signed => format!("{version}, self-signed"),
+        Some(_) => format!("{version}, issued"),
+        None => version.to_owned(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Real servers: bitcoind and ElectrumX as their authors ship them, on a regtest chain of our own, started
+//! by tests/lab/lab.py and gone with the test.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+use electrum::Endpoint;
+use serde_json::Value;
+
+/// The lab runs while this lives.
+pub(crate) struct Lab {
+    /// What lab.py says of itself.
+    pub(crate) facts: Value,
+    /// Closing it ends the lab.
+    stdin: Option<ChildStdin>,
+    process: Child,
+}
+
+/// One server of the lab.
+pub(crate) struct RealServer {
+    /// Its loopback address.
+    pub(crate) host: String,
+    /// `ElectrumX` or `electrs`.
+    pub(crate) implementation: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// The plain port.
+    pub(crate) tcp: Endpoint,
+    /// The TLS port, and the common name of its certificate.
+    pub(crate) tls: Option<(Endpoint, String)>,
+}
+
+impl Lab {
+    /// Starts the lab. Blocks until every server serves the whole chain.
+    ///
+    /// # Errors
+    /// When it is not installed (`make lab` installs it) or does not come up.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a workspace")?;
+        let installed = env::var_os("OBSERVATORY_LAB").map_or_else(|| root.join("target/lab"), PathBuf::from);
+        ensure!(installed.exists(), "no real servers at {}: run `make lab`", installed.display());
+        let mut process = Command::new("python3")
+            .arg(root.join("tests/lab/lab.py"))
+            .args(["up", "--dir"])
+            .arg(&installed)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start python3")?;
+        let stdin = process.stdin.take();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("a pipe")?).read_line(&mut line)?;
+        let facts = serde_json::from_str(&line).context("the lab did not come up; it says why above")?;
+        Ok(Self { facts, stdin, process })
+    }
+
+    /// Its servers.
+    pub(crate) fn servers(&self) -> anyhow::Result<Vec<RealServer>> {
+        let servers = self.facts["servers"].as_array().context("servers")?;
+        servers.iter().map(RealServer::read).collect()
+    }
+
+    /// A value of the lab's description, as text.
+    pub(crate) fn text(&self, pointer: &str) -> anyhow::Result<&str> {
+        self.facts.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no {pointer}"))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // It stops its servers by itself, and they with it should it be killed.
+        let _ = self.process.wait();
+    }
+}
+
+impl RealServer {
+    fn read(facts: &Value) -> anyhow::Result<Self> {
+        let text = |key: &str| {
+            Ok::<_, anyhow::Error>(facts[key].as_str().with_context(|| key.to_owned())?.to_owned())
+        };
+        let host = text("host")?;
+        let endpoint = |scheme: &str, port: &Value| -> anyhow::Result<Endpoint> {
+            Ok(format!("{scheme}://{host}:{port}").parse()?)
+        };
+        let tls = match (&facts["ssl"], facts["certificate_cn"].as_str()) {
+            (Value::Null, _) | (_, None) => None,
+            (port, Some(name)) => Some((endpoint("ssl", port)?, name.to_owned())),
+        };
+        Ok(Self {
+            implementation: text("implementation")?,
+            version: text("version")?,
+            tcp: endpoint("tcp", &facts["tcp"])?,
+            tls,
+            host,
+        })
+    }
+
+    /// Its endpoints.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        [Some(self.tcp.clone()), self.tls.as_ref().map(|(endpoint, _)| endpoint.clone())]
+            .into_iter()
+            .flatten()
+    }
+}
