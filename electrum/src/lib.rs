@@ -6,6 +6,7 @@
 
 pub mod endpoint;
 pub mod network;
+pub mod proof;
 
 pub use endpoint::{Endpoint, Host, Subnet, Transport};
 pub use network::Network;
