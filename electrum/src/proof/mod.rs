@@ -8,8 +8,10 @@
 //! two requests makes an honest server look wrong, so callers ask again before they say so.
 
 pub mod script_hash;
+pub mod status;
 
 pub use script_hash::{AddressError, ScriptHash, ScriptHashError};
+pub use status::{BalanceError, HistoryItem, Utxo, balance, confirmed_status, status};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
