@@ -7,9 +7,11 @@
 //! What a failed proof means is not decided here. A reorganisation or a block that arrived between
 //! two requests makes an honest server look wrong, so callers ask again before they say so.
 
+pub mod header;
 pub mod script_hash;
 pub mod status;
 
+pub use header::{HeaderError, RunError, RunForm, parse_run};
 pub use script_hash::{AddressError, ScriptHash, ScriptHashError};
 pub use status::{BalanceError, HistoryItem, Utxo, balance, confirmed_status, status};
 
