@@ -8,12 +8,16 @@
 //! two requests makes an honest server look wrong, so callers ask again before they say so.
 
 pub mod header;
+pub mod merkle;
 pub mod script_hash;
 pub mod status;
+pub mod tx;
 
 pub use header::{HeaderError, RunError, RunForm, parse_run};
+pub use merkle::{Branch, MerkleError};
 pub use script_hash::{AddressError, ScriptHash, ScriptHashError};
 pub use status::{BalanceError, HistoryItem, Utxo, balance, confirmed_status, status};
+pub use tx::{TxError, txid_of};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
