@@ -7,12 +7,15 @@
 //! What a failed proof means is not decided here. A reorganisation or a block that arrived between
 //! two requests makes an honest server look wrong, so callers ask again before they say so.
 
+pub mod chain;
+mod difficulty;
 pub mod header;
 pub mod merkle;
 pub mod script_hash;
 pub mod status;
 pub mod tx;
 
+pub use chain::{Chain, ChainError, ChainFault, chain};
 pub use header::{HeaderError, RunError, RunForm, parse_run};
 pub use merkle::{Branch, MerkleError};
 pub use script_hash::{AddressError, ScriptHash, ScriptHashError};
