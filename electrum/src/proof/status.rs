@@ -21,7 +21,8 @@ pub struct HistoryItem {
 impl HistoryItem {
     /// Whether the transaction is in a block.
     ///
-    /// Height 0 is the mempool and never the genesis block, whose output is in no server's index.
+    /// Height 0 stands for the mempool. The genesis block has that height too, but its one output
+    /// cannot be spent, and a server that lists it says nothing about a wallet.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.height > 0
