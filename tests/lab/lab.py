@@ -92,7 +92,7 @@ def up(options: argparse.Namespace) -> None:
                 server.wait(tip)
                 say(f"{server.child.name}: serves height {tip} at {server.host}:{server.tcp}")
 
-            print(json.dumps({
+            description = json.dumps({
                 "network": "regtest",
                 "tip": {"height": tip, "hash": node.call("getblockhash", tip)},
                 "genesis": node.call("getblockhash", 0),
@@ -101,9 +101,13 @@ def up(options: argparse.Namespace) -> None:
                 "miner": chain.miner.address,
                 **made,
                 "directory": str(space),
-            }), flush=True)
-            say("lab: ready, until standard input is closed")
-            stay(children, chain, options.mine_every)
+            })
+            try:  # from the moment that it is described, a signal is a proper end
+                print(description, flush=True)
+                say("lab: ready, until standard input is closed")
+                stay(children, chain, options.mine_every)
+            except Interrupted:
+                pass
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
@@ -112,25 +116,22 @@ def up(options: argparse.Namespace) -> None:
 
 
 def stay(children: list[Child], chain: Chain, mine_every: float | None) -> None:
-    """Returns when there is nobody left to serve: standard input at its end, or a signal."""
+    """Returns when there is nobody left to serve: standard input is at its end."""
     watched = list(children)
     due = time.monotonic() + mine_every if mine_every else float("inf")
-    try:
-        while True:
-            wait = max(0.0, min(1.0, due - time.monotonic()))
-            if select.select([0], [], [], wait)[0] and not os.read(0, 65536):
-                return
-            for child in [each for each in watched if each.process.poll() is not None]:
-                say(f"{child.name}: has ended; the rest goes on")  # a test may well have meant it to
-                watched.remove(child)
-            if time.monotonic() >= due:
-                due += mine_every or 0
-                try:
-                    chain.mine()
-                except (OSError, bitcoind.RpcError) as error:
-                    say(f"bitcoind: mined nothing: {error}")
-    except Interrupted:
-        return
+    while True:
+        wait = max(0.0, min(1.0, due - time.monotonic()))
+        if select.select([0], [], [], wait)[0] and not os.read(0, 65536):
+            return
+        for child in [each for each in watched if each.process.poll() is not None]:
+            say(f"{child.name}: has ended; the rest goes on")  # a test may well have meant it to
+            watched.remove(child)
+        if time.monotonic() >= due:
+            due += mine_every or 0
+            try:
+                chain.mine()
+            except (OSError, bitcoind.RpcError) as error:
+                say(f"bitcoind: mined nothing: {error}")
 
 
 def versions(text: str) -> list[str]:
