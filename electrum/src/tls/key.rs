@@ -98,7 +98,7 @@ impl<'a> Key<'a> {
     pub(super) fn small_rsa(&self) -> Option<u32> {
         match self.kind() {
             // As ring does, count whole bytes: some keys of 2048 bits have a few less.
-            Kind::Rsa(bits) if bits > 0 && bits.next_multiple_of(8) < *RSA_SIZES.start() => Some(bits),
+            Kind::Rsa(bits) if bits > 0 && bits.div_ceil(8) < RSA_SIZES.start() / 8 => Some(bits),
             _ => None,
         }
     }
