@@ -14,6 +14,7 @@ pub mod names;
 pub mod network;
 pub mod proof;
 pub mod session;
+pub mod text;
 pub mod tls;
 
 pub use endpoint::{Endpoint, Host, Subnet, Transport};

@@ -55,10 +55,10 @@ async fn self_signed() {
     assert_eq!(facts.cipher.as_deref(), Some("TLS_AES_256_GCM_SHA384"));
     assert_eq!(facts.group.as_deref(), Some("X25519"));
     assert_eq!((facts.alpn, facts.chain.len()), (None, 1));
-    assert_eq!((leaf.subject.as_str(), leaf.self_signed, leaf.version), ("CN=localhost", true, 3));
+    assert_eq!((leaf.subject.as_str(), leaf.self_signed, leaf.x509_version), ("CN=localhost", true, 3));
     assert_eq!((leaf.key.as_str(), leaf.dns_names.len()), ("RSA 2048", 2));
     assert_eq!(leaf.signature_algorithm, "sha256WithRSAEncryption");
-    assert_eq!(leaf.not_after - leaf.not_before, 30 * 86_400);
+    assert_eq!(leaf.not_after.as_second() - leaf.not_before.as_second(), 30 * 86_400);
     assert_eq!((leaf.sha256.len(), leaf.spki_sha256.len()), (64, 64));
 }
 
@@ -70,7 +70,7 @@ async fn version_1_and_expired_on_both_versions() {
     for (option, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
         let (facts, leaf) = met(&shop.serve(option)).await;
         assert_eq!(facts.version.as_deref(), Some(version));
-        assert_eq!((leaf.version, leaf.subject.as_str()), (1, "C=AU, O=Widgits, CN=localhost"));
+        assert_eq!((leaf.x509_version, leaf.subject.as_str()), (1, "C=AU, O=Widgits, CN=localhost"));
         assert!(leaf.not_after < leaf.not_before);
         keys.push(leaf.spki_sha256);
     }

@@ -1,7 +1,7 @@
 //! What a server claims of itself, read from a visit's bytes. Claims, not findings: a server can say
 //! anything here.
 
-use electrum::message::Answer;
+use electrum::{message::Answer, text::printable};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -105,31 +105,6 @@ fn read_tip(answer: &Answer<'_>) -> Option<Tip> {
     Some(Tip { height: best.height, hash: header.block_hash().to_string() })
 }
 
-/// Text from a server made fit for a terminal, a table or a page: cut, and with control, invisible and
-/// direction-changing characters written as escapes.
-#[must_use]
-pub fn printable(text: &str, max_chars: usize) -> String {
-    let unsafe_to_show = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}')
-    };
-    let mut shown = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == max_chars {
-            shown.push('…');
-            break;
-        }
-        if unsafe_to_show(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,15 +118,5 @@ mod tests {
         assert_eq!(facts.latency.map(Seconds::as_millis), Some(10.0));
         assert_eq!(Facts::join([Facts::default(), facts.clone()]), facts);
         assert_eq!(Facts::join([]), Facts::default());
-    }
-
-    #[test]
-    fn what_a_server_says_cannot_drive_a_terminal() {
-        assert_eq!(printable("plain é 漢", 99), "plain é 漢");
-        assert_eq!(
-            printable("\u{1b}[31m\u{7f}\u{9b}\u{202e}\n", 99),
-            "\\u{1b}[31m\\u{7f}\\u{9b}\\u{202e}\\u{a}"
-        );
-        assert_eq!(printable("abcdef", 3), "abc…");
     }
 }

@@ -173,7 +173,7 @@ impl Conversation {
                 && error.says_stop()
             {
                 self.permit.leave_alone();
-                return Round::ToldToStop(model::facts::printable(&error.message, 80));
+                return Round::ToldToStop(electrum::text::printable(&error.message, 80));
             }
             if let std::borrow::Cow::Borrowed(probe) = exchange.probe {
                 read(probe, &answer);

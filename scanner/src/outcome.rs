@@ -5,6 +5,7 @@ use electrum::{
     dial::{DialError, RouteError},
     message::MessageError,
     session::SessionError,
+    tls::TlsError,
 };
 use model::Outcome;
 
@@ -27,6 +28,7 @@ pub fn of_dial(error: &DialError) -> Outcome {
         DialError::Reset => Outcome::Closed,
         DialError::Unreachable(_) => Outcome::Unreachable,
         DialError::Proxy(_) => Outcome::ProxyFailed,
+        DialError::Tls(TlsError::TooLarge | TlsError::TooManyBytes(_)) => Outcome::LimitExceeded,
         DialError::Tls(_) => Outcome::TlsFailed,
         DialError::OutOfTime(_) => Outcome::TimedOut,
         DialError::WebSocket(error) => of_session(error),

@@ -306,7 +306,7 @@ fn ungreeted(conversation: &Conversation) -> Course {
     match (conversation.answer_of("H1"), conversation.unasked()) {
         (Some(Answer::Error(error)), _) => {
             // It speaks the protocol, and not with us.
-            let said = model::facts::printable(&error.message, 80);
+            let said = electrum::text::printable(&error.message, 80);
             Course::new(Outcome::Answered, format!("greeting refused: {said}"))
         }
         (Some(Answer::Result(_)), _) => {

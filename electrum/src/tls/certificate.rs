@@ -1,6 +1,7 @@
 //! What a certificate says, in bounded texts.
 
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use x509_parser::{
@@ -8,13 +9,15 @@ use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
     objects::{oid_registry, oid2abbrev, oid2sn},
     prelude::FromDer as _,
+    time::ASN1Time,
     x509::X509Name,
 };
 
-use super::{
-    key::Key,
-    text::{MAX_TEXT, printable},
-};
+use super::key::Key;
+use crate::text::printable;
+
+/// Longest name, in characters.
+const MAX_TEXT: usize = 200;
 
 /// DNS names of one certificate that are kept.
 const MAX_NAMES: usize = 20;
@@ -32,11 +35,11 @@ pub struct Certificate {
     /// Its number, in hex.
     pub serial: String,
     /// The X.509 version: 1 or 3.
-    pub version: u32,
-    /// The first second of its validity, in Unix time.
-    pub not_before: i64,
-    /// The last second of its validity, in Unix time.
-    pub not_after: i64,
+    pub x509_version: u32,
+    /// The first second of its validity.
+    pub not_before: Timestamp,
+    /// The last second of its validity.
+    pub not_after: Timestamp,
     /// Whether subject and issuer are one name.
     pub self_signed: bool,
     /// SHA-256 of all of it, in hex.
@@ -77,9 +80,9 @@ pub fn describe(der: &[u8]) -> Result<Certificate, CertificateError> {
         subject: name(certificate.subject()),
         issuer: name(certificate.issuer()),
         serial: HEXLOWER.encode(serial.get(..MAX_SERIAL).unwrap_or(serial)),
-        version: certificate.version().0.saturating_add(1),
-        not_before: certificate.validity().not_before.timestamp(),
-        not_after: certificate.validity().not_after.timestamp(),
+        x509_version: certificate.version().0.saturating_add(1),
+        not_before: time(certificate.validity().not_before),
+        not_after: time(certificate.validity().not_after),
         self_signed: certificate.subject().as_raw() == certificate.issuer().as_raw(),
         sha256: HEXLOWER.encode(&Sha256::digest(der)),
         spki_sha256: HEXLOWER.encode(&Sha256::digest(key.info)),
@@ -87,6 +90,12 @@ pub fn describe(der: &[u8]) -> Result<Certificate, CertificateError> {
         signature_algorithm: printable(&algorithm, MAX_TEXT),
         dns_names: dns_names(&certificate),
     })
+}
+
+/// "No expiry" is written as the last second of the year 9999, which is past the last one jiff knows.
+fn time(at: ASN1Time) -> Timestamp {
+    let seconds = at.timestamp();
+    Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// A name as `C=AU, O=Internet Widgits Pty Ltd`. x509-parser gives up on the whole of a name if it cannot
@@ -147,7 +156,7 @@ mod tests {
         assert_eq!(described.subject.chars().count(), MAX_TEXT);
         assert_eq!(described.dns_names.len(), MAX_NAMES);
         assert!(described.self_signed);
-        assert_eq!((described.version, described.key.as_str()), (3, "EC P-256"));
+        assert_eq!((described.x509_version, described.key.as_str()), (3, "EC P-256"));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use rustls::{AlertDescription, Error, InvalidMessage};
 
 use crate::meter::TooManyBytes;
 
-use super::text::printable;
+use crate::text::printable;
 
 /// Longest detail, in characters.
 const MAX_DETAIL: usize = 120;

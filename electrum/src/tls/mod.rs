@@ -12,7 +12,6 @@ mod error;
 mod hello;
 mod key;
 mod offer;
-mod text;
 mod unsupported;
 mod verifier;
 
@@ -39,7 +38,7 @@ pub use error::TlsError;
 pub use offer::{Offer, OfferError, offer};
 pub use unsupported::{Unsupported, classify};
 
-use text::printable;
+use crate::text::printable;
 use verifier::{Record, Recorder};
 
 /// What a handshake showed. Where it failed after the certificate came, what was seen until then.

@@ -2,8 +2,8 @@
 //! server is made printable here at the latest.
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use electrum::{Endpoint, tls};
-use model::facts::{Facts, Tip, printable};
+use electrum::{Endpoint, text::printable, tls};
+use model::facts::{Facts, Tip};
 use serde::Serialize;
 
 use super::summary::{ServerSummary, Summary};
