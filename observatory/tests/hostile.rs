@@ -218,6 +218,12 @@ async fn all_bad_servers_at_once_are_survived_and_told_apart() -> anyhow::Result
     let mut complaints = scene.complaints(&run.by_server()?);
     complaints.extend(scene.miscounted());
     complaints.extend(run.control_characters());
+    println!(
+        "{} servers at once, {} of them hostile: {} KiB of memory at the most",
+        scene.seeds()?.len(),
+        scene.bad.len(),
+        run.peak_kib
+    );
     if run.peak_kib > MOST_MEMORY_KIB {
         complaints.push(format!("{} KiB of memory", run.peak_kib));
     }
