@@ -207,6 +207,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the figure of docs/performance.md")]
 async fn all_bad_servers_at_once_are_survived_and_told_apart() -> anyhow::Result<()> {
     let scene = Scene::start().await?;
     let folder = tempfile::tempdir()?;
