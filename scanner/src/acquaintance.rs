@@ -7,7 +7,10 @@ use electrum::Host;
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
 
-use crate::probe::{Occasion, probe};
+use crate::{
+    agenda::Agenda,
+    probe::{Occasion, probe},
+};
 
 /// What is known of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,30 +46,29 @@ pub enum Constitution {
 impl Acquaintance {
     /// Takes in a visit.
     pub fn take(&mut self, visit: &Visit) {
-        let asked: BTreeSet<&str> = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
-        let occasion = |id: &&str| probe(id).map(|probe| probe.occasion);
-        self.played += asked
-            .iter()
-            .filter(|id| matches!(occasion(id), Some(Occasion::Card | Occasion::Opening | Occasion::Last)))
-            .count();
-        match visit.purpose {
-            Purpose::Deep | Purpose::Opening => self.deep(visit),
-            Purpose::ParseError => {
-                self.latest_parse_error = self.latest_parse_error.max(Some(visit.started_at))
-            }
-            Purpose::TlsStack => self.tls_stack_known = true,
-            _ => {}
-        }
+        let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
+        self.asked(&visit.purpose, &asked, visit.started_at);
         let addresses = &visit.resolution.addresses;
         self.dual_stack |= addresses.iter().any(|ip| ip.is_ipv4()) && addresses.iter().any(|ip| ip.is_ipv6());
         self.constitution = self.constitution.max(constitution(visit));
     }
 
-    fn deep(&mut self, visit: &Visit) {
-        // Where there was no session nothing was asked.
-        if !visit.exchanges.is_empty() {
-            self.deep_visits += 1;
-            self.latest_deep = self.latest_deep.max(Some(visit.started_at));
+    /// Takes in what a visit asked, whatever the answers were.
+    pub(crate) fn asked(&mut self, purpose: &Purpose, asked: &BTreeSet<&str>, at: Timestamp) {
+        let occasion = |id: &&str| probe(id).map(|probe| probe.occasion);
+        self.played += asked
+            .iter()
+            .filter(|id| matches!(occasion(id), Some(Occasion::Card | Occasion::Opening | Occasion::Last)))
+            .count();
+        match purpose {
+            // Where there was no session nothing was asked.
+            Purpose::Deep | Purpose::Opening if !asked.is_empty() => {
+                self.deep_visits += 1;
+                self.latest_deep = self.latest_deep.max(Some(at));
+            }
+            Purpose::ParseError => self.latest_parse_error = self.latest_parse_error.max(Some(at)),
+            Purpose::TlsStack => self.tls_stack_known = true,
+            _ => {}
         }
     }
 }
@@ -97,6 +99,23 @@ impl Acquaintances {
     #[must_use]
     pub fn of(&self, server: &Host) -> Acquaintance {
         self.0.get(server).cloned().unwrap_or_default()
+    }
+
+    /// Takes in that a visit was made, whatever the answers were.
+    pub(crate) fn asked(&mut self, server: &Host, agenda: &Agenda, at: Timestamp) {
+        let acquaintance = self.0.entry(server.clone()).or_default();
+        acquaintance.asked(&agenda.purpose(), &agenda.asked().into_iter().collect(), at);
+    }
+
+    /// What is known of one server, and of nobody else.
+    pub(crate) fn only(&self, server: &Host) -> Self {
+        Self(
+            self.0
+                .get_key_value(server)
+                .map(|(host, known)| (host.clone(), known.clone()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// Everybody.

@@ -107,6 +107,11 @@ impl Agenda {
         }
     }
 
+    /// The names of everything that is asked.
+    pub(crate) fn asked(&self) -> Vec<&'static str> {
+        self.probes().into_iter().chain(self.cards().iter().copied()).map(|probe| probe.id).collect()
+    }
+
     /// What may still be done where it is too soon for this.
     #[must_use]
     pub fn lighter(&self) -> Option<Self> {

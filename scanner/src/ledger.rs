@@ -18,7 +18,10 @@ use electrum::{Host, Subnet};
 use tokio::time::Instant;
 
 pub use self::quiet::{FIRST_QUIET, LONGEST_QUIET};
-use self::{balance::Balance, quiet::Quiet};
+use self::{
+    balance::{Balance, DECAY},
+    quiet::Quiet,
+};
 
 /// What opening a connection costs, with its TLS handshake, in E.
 pub const CONNECTION_COST: f64 = 5.0;
@@ -87,6 +90,22 @@ impl Default for Politeness {
             connections: 2,
             most_owed: 700.0,
         }
+    }
+}
+
+impl Politeness {
+    /// Most connections to a server, or into a /24 or /48, within a span of time.
+    #[must_use]
+    pub fn most_connections(&self, within: Duration) -> u64 {
+        let spacing = self.server_spacing.min(self.subnet_spacing);
+        1 + u64::try_from(within.as_nanos() / spacing.as_nanos().max(1)).unwrap_or(u64::MAX)
+    }
+
+    /// Most E that a server, or a /24 or /48, is made to spend within a span of time by visits of which none
+    /// is dearer than this: what may be owed at the end, and what is forgotten on the way.
+    #[must_use]
+    pub fn most_spent(&self, within: Duration, dearest: Class) -> f64 {
+        self.most_owed.max(dearest.budget()) + within.as_secs_f64() * DECAY
     }
 }
 
@@ -165,6 +184,12 @@ impl State {
 }
 
 impl Ledger {
+    /// How polite it is.
+    #[must_use]
+    pub fn politeness(&self) -> &Politeness {
+        &self.politeness
+    }
+
     /// An empty ledger.
     #[must_use]
     pub fn new(politeness: Politeness) -> Arc<Self> {
@@ -213,7 +238,8 @@ impl Ledger {
             state.subnet(subnet, now).open(class.budget(), now);
         }
         let (ledger, server) = (Arc::clone(self), server.clone());
-        Ok(Permit { ledger, server, address, class, spent: 0.0, reserved: 0.0, errors: 0, risks: 0 })
+        let opened = now;
+        Ok(Permit { ledger, server, address, class, opened, spent: 0.0, reserved: 0.0, errors: 0, risks: 0 })
     }
 
     /// Waits for the right to open one connection.
@@ -258,6 +284,7 @@ pub struct Permit {
     server: Host,
     address: Option<IpAddr>,
     class: Class,
+    opened: Instant,
     spent: f64,
     /// What risky requests that wait for an answer may cost yet.
     reserved: f64,
@@ -332,7 +359,8 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let now = Instant::now();
+        // A plan walks ahead of the clock; nothing closes before it was opened.
+        let now = Instant::now().max(self.opened);
         let unspent = self.class.budget() - self.spent;
         let mut state = self.ledger.state();
         state.server(&self.server, now).close(unspent, now);

@@ -16,6 +16,7 @@ use bitcoin::{
 use electrum::Network;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::find::SEARCH_COST;
 pub use self::find::find;
 
 /// Objects of one network.

@@ -143,7 +143,7 @@ pub struct Known {
 }
 
 /// The protocol versions offered in the greeting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Offer {
     /// 1.4 to 1.6: what Electrum 4.8 offers.
     Usual,

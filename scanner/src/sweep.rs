@@ -9,15 +9,16 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
     acquaintance::Acquaintances,
-    agenda::{Agenda, Profile, itineraries},
+    agenda::{Agenda, Profile},
     discovery::{Admission, Frontier, Listing, Refusals, Server, Source, own_websockets, parse_peers},
     gate::Gate,
+    itinerary::{self, Itinerary, planned},
     objects::Objects,
     visit::{Visited, Visitor},
 };
 
 /// Visits under preparation for each that may run: most of them wait, out of politeness.
-const PREPARED_PER_PLACE: usize = 8;
+pub(crate) const PREPARED_PER_PLACE: usize = 8;
 /// How long visits under way may go on once we are asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// Servers that are asked for objects before a round goes without.
@@ -105,12 +106,6 @@ struct Round<'a> {
     events: &'a mpsc::Sender<Event>,
 }
 
-/// Visits to one endpoint that are still to be made, one after the other.
-struct Itinerary {
-    endpoint: Endpoint,
-    agendas: VecDeque<Agenda>,
-}
-
 impl Round<'_> {
     /// None where the round did not go to its end.
     async fn run(&mut self, number: u32) -> Option<()> {
@@ -134,23 +129,8 @@ impl Round<'_> {
         }
     }
 
-    /// What is to be done at these servers: first one endpoint of each, then the second ones, so that the
-    /// spacing between two visits to one server is mostly over before it is asked for.
     fn planned<'s>(&self, servers: impl Iterator<Item = &'s Server>) -> Vec<Itinerary> {
-        let now = Timestamp::now();
-        let mut ranked: Vec<(usize, Itinerary)> = Vec::new();
-        for server in servers {
-            // Encrypted endpoints come last in their order, and are what wallets use.
-            let endpoints: Vec<Endpoint> = server.endpoints().iter().rev().cloned().collect();
-            let acquaintance = self.world.acquaintances.of(server.host());
-            let series = rand::random_range(1..1 << 53);
-            let planned = itineraries(self.options.profile, &endpoints, &acquaintance, series, now);
-            ranked.extend(
-                planned.into_iter().map(|(endpoint, agendas)| Itinerary { endpoint, agendas }).enumerate(),
-            );
-        }
-        ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, itinerary)| itinerary).collect()
+        planned(servers, &self.world.acquaintances, self.options.profile, Timestamp::now())
     }
 
     /// Looks for objects, once in a sweep, where deep visits will want them. None where nobody listens any more
@@ -160,7 +140,7 @@ impl Round<'_> {
             return Some(());
         }
         let candidates: Vec<Endpoint> =
-            self.world.frontier.servers().filter_map(|server| server.endpoints().last().cloned()).collect();
+            self.world.frontier.servers().filter_map(itinerary::asked_for_objects).cloned().collect();
         let mut tries = 0;
         for endpoint in candidates {
             let learnt_from = self.learnt_from(&endpoint);
