@@ -98,7 +98,7 @@ fn one_of_each() -> Objects {
         kind,
         script: ScriptBuf::new(),
         txid: Txid::all_zeros(),
-        height: 0,
+        height: 1,
         position: 0,
         history: 1,
     };

@@ -148,7 +148,7 @@ pub(super) static PROBES: &[Probe] = &[
         occasion: Occasion::Card,
         needs: Needs::Tip,
         pace: Pace::Pipelined,
-        calls: |known| merkle(known, |height| height - 1),
+        calls: |known| merkle(known, |height| height.saturating_sub(1)),
     },
 ];
 
