@@ -1,7 +1,7 @@
 //! What earlier visits tell of a server that decides what it is asked next. Learnt from visits alone, so that an
 //! archive teaches the same as the scan that wrote it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use electrum::Host;
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ impl Acquaintance {
         let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
         self.asked(&visit.purpose, &asked, visit.started_at);
         let addresses = &visit.resolution.addresses;
-        self.dual_stack |= addresses.iter().any(|ip| ip.is_ipv4()) && addresses.iter().any(|ip| ip.is_ipv6());
+        self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
         self.constitution = self.constitution.max(constitution(visit));
     }
 

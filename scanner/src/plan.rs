@@ -73,7 +73,7 @@ pub struct Basis {
 pub struct Figure<T> {
     /// If every server answers.
     pub expected: T,
-    /// Whatever they answer.
+    /// Whatever they answer, if they keep to the protocol.
     pub bound: T,
 }
 

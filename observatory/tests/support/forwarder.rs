@@ -20,8 +20,8 @@ use super::wire;
 pub(crate) struct Held {
     /// How the server knows it.
     pub(crate) address: SocketAddr,
-    /// None where the server hung up first.
-    pub(crate) upstream: Option<TcpStream>,
+    /// Kept open, unless the server closed it.
+    _upstream: TcpStream,
 }
 
 /// Forwards connections to one server. It stops listening when dropped.
@@ -67,16 +67,16 @@ async fn forward(mut client: TcpStream, server: SocketAddr) -> io::Result<Held> 
     upstream.set_nodelay(true)?;
     client.set_nodelay(true)?;
     let address = upstream.local_addr()?;
-    let client_left = {
+    {
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = upstream.split();
+        // Either ends when its reader does; a reset is an end too.
         tokio::select! {
-            // Either ends when its reader does; a reset is an end too.
-            _ = tokio::io::copy(&mut from_client, &mut to_server) => true,
-            _ = tokio::io::copy(&mut from_server, &mut to_client) => false,
+            _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+            _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
         }
-    };
-    // Both fail where the client is gone already.
+    }
+    // Fails where the client is gone already.
     let _ = client.shutdown().await;
-    Ok(Held { address, upstream: client_left.then_some(upstream) })
+    Ok(Held { address, _upstream: upstream })
 }

@@ -43,7 +43,8 @@ pub(super) fn heights(tip: u32) -> impl Iterator<Item = u32> {
 /// the last transaction there would be an error, and errors are dear.
 pub(super) fn positions(levels: usize) -> std::ops::RangeInclusive<u32> {
     // With n levels there are more than 2^(n-1) transactions.
-    let certain = if levels == 0 { 0 } else { 1_u32.checked_shl(levels as u32 - 1).unwrap_or(u32::MAX) };
+    let levels = u32::try_from(levels).unwrap_or(u32::MAX);
+    let certain = if levels == 0 { 0 } else { 1_u32.checked_shl(levels - 1).unwrap_or(u32::MAX) };
     1..=certain.min(PER_BLOCK)
 }
 

@@ -200,8 +200,7 @@ async fn scan(basis: &Basis, behaviours: Vec<Behaviour>) -> HashMap<Host, (u64, 
         }
         tokio::time::sleep_until(round + basis.options.interval).await;
     }
-    let seen = scan.seen.lock().expect("nobody panicked").clone();
-    seen
+    std::mem::take(&mut scan.seen.lock().expect("nobody panicked"))
 }
 
 fn within(seen: (u64, f64), day: &Load) -> Result<(), TestCaseError> {
