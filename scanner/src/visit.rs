@@ -214,6 +214,7 @@ impl Visitor {
             protocol: None,
             tip: None,
             script_answered: false,
+            fragile: false,
         }
     }
 

@@ -34,6 +34,7 @@ fn known() -> Known {
         protocol: Some(Protocol::read("1.6")),
         tip: Some(900_000),
         script_answered: true,
+        fragile: false,
     }
 }
 
