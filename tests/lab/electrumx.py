@@ -17,7 +17,7 @@ import certificate
 import probe
 from process import Child, LabError, free_ports, run, say
 
-# 1.16.0 to 1.20.0 run on Python 3.10 and later without pins: their own metadata holds aiorpcx where it must be.
+# 1.17.0 to 1.20.0 run on Python 3.10 to 3.13 without pins: their own metadata holds aiorpcx where it must be.
 # 2.0.0 installs, but refuses a bitcoind before 31.
 REQUIREMENT = "e-x=={version}"
 DATABASE = "plyvel"
@@ -65,7 +65,7 @@ class Placement:
     @property
     def name(self) -> str:
         """Distinct within a lab."""
-        return f"electrumx-{self.version}" + (f"-{self.copy}" if self.copy else "")
+        return f"electrumx-{self.version}" + (f"-{self.copy + 1}" if self.copy else "")
 
     @property
     def address(self) -> str:
