@@ -12,8 +12,10 @@ use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, archive::Writer};
 use scanner::{
+    aside::Tickets,
     discovery::{Caps, Exclusions, Frontier, Server, Source, bundled, parse_seeds},
     gate::Gate,
+    kin::Kin,
     ledger::{Ledger, Politeness},
     sweep::{self, Event, Options, World},
     visit::Visitor,
@@ -49,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         client_name,
         objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
         secret: rand::random(),
+        tickets: Tickets::default(),
     });
     let options = Options {
         profile: arguments.profile.into(),
@@ -64,8 +67,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let gate = Gate::new(options.concurrency);
     tokio::spawn(close_on_interrupt(gate.clone()));
     let (events, inbox) = mpsc::channel(BACKLOG);
-    let sweep =
-        tokio::spawn(sweep::run(visitor, World { frontier, acquaintances }, options, gate.clone(), events));
+    let sweep = tokio::spawn(sweep::run(
+        visitor,
+        World { frontier, acquaintances, kin: Kin::default() },
+        options,
+        gate.clone(),
+        events,
+    ));
     let recorded = record(inbox, &archive, arguments.network, arguments.rounds.get()).await;
     // If the archive failed nobody listens to the sweep any more, and it ends.
     gate.close();

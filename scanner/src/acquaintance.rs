@@ -20,8 +20,8 @@ pub struct Acquaintance {
     pub latest_parse_error: Option<Timestamp>,
     /// Cards played so far, of visits of their own too.
     pub played: usize,
-    /// Whether it has answered the unusual TLS hellos.
-    pub tls_stack_known: bool,
+    /// Unusual TLS hellos that it was met with.
+    pub hellos: usize,
     /// Whether its name has addresses of both families.
     pub dual_stack: bool,
     /// How much it can take.
@@ -54,7 +54,7 @@ impl Acquaintance {
             Purpose::ParseError => {
                 self.latest_parse_error = self.latest_parse_error.max(Some(visit.started_at));
             }
-            Purpose::TlsStack => self.tls_stack_known = true,
+            Purpose::TlsStack { .. } => self.hellos += 1,
             _ => {}
         }
         let addresses = &visit.resolution.addresses;
@@ -150,6 +150,8 @@ pub(crate) mod tests {
             timings: Timings::default(),
             tls: None,
             tls_offer: None,
+            tls_stack: None,
+            redemption: None,
             exchanges: exchanges.iter().map(exchange).collect(),
             unasked: Unasked::default(),
             traffic: Traffic::default(),

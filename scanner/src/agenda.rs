@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use electrum::Endpoint;
+use electrum::{Endpoint, tls::Hello};
 use jiff::Timestamp;
 use model::{
     Purpose,
@@ -48,6 +48,15 @@ pub enum Agenda {
     Objects,
     /// One visit of a series.
     Twin(Twin),
+    /// An unusual TLS hello.
+    Hello(Hello),
+    /// To be given a TLS session ticket.
+    Ticket,
+    /// To show the ticket of an endpoint.
+    Redeem {
+        /// Whose ticket.
+        from: Endpoint,
+    },
 }
 
 impl Agenda {
@@ -55,7 +64,9 @@ impl Agenda {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Light { .. } | Self::Twin(_) => Class::Light,
+            Self::Light { .. } | Self::Twin(_) | Self::Hello(_) | Self::Ticket | Self::Redeem { .. } => {
+                Class::Light
+            }
             Self::Deep { .. } | Self::Opening(_) | Self::Objects => Class::Deep,
             Self::ParseError(_) => Class::ParseError,
         }
@@ -71,6 +82,9 @@ impl Agenda {
             Self::ParseError(_) => Purpose::ParseError,
             Self::Objects => Purpose::Objects,
             Self::Twin(twin) => Purpose::Twin(twin.clone()),
+            Self::Hello(hello) => Purpose::TlsStack { hello: *hello },
+            Self::Ticket => Purpose::Ticket,
+            Self::Redeem { from } => Purpose::Resumption { from: from.clone() },
         }
     }
 
@@ -94,6 +108,7 @@ impl Agenda {
             Self::ParseError(_) => TO_GREET.iter().filter_map(|id| probe(id)).collect(),
             Self::Objects => TO_FIND.iter().filter_map(|id| probe(id)).collect(),
             Self::Twin(_) => TO_COMPARE.iter().filter_map(|id| probe(id)).collect(),
+            Self::Hello(_) | Self::Ticket | Self::Redeem { .. } => Vec::new(),
         }
     }
 
@@ -113,7 +128,12 @@ impl Agenda {
         match self {
             Self::Deep { offer, .. } => Some(Self::Light { offer: *offer }),
             Self::Opening(_) | Self::ParseError(_) => Some(Self::Light { offer: Offer::Usual }),
-            Self::Light { .. } | Self::Objects | Self::Twin(_) => None,
+            Self::Light { .. }
+            | Self::Objects
+            | Self::Twin(_)
+            | Self::Hello(_)
+            | Self::Ticket
+            | Self::Redeem { .. } => None,
         }
     }
 }
@@ -193,12 +213,17 @@ pub fn itineraries(
         }
         let dear = match draw(acquaintance, now) {
             Agenda::Deep { cards, .. } if offer == Offer::Oldest => Agenda::Deep { offer, cards },
+            _ if offer == Offer::Oldest => Agenda::Light { offer },
             drawn => drawn,
         };
         let twins = (0..)
             .zip(Arm::ORDER)
             .map(|(place, arm)| Agenda::Twin(Twin { factor: factor(acquaintance), arm, series, place }));
-        std::iter::once(dear).chain(twins.filter(|_| offer != Offer::Oldest)).collect()
+        let hellos = Hello::ALL.into_iter().skip(acquaintance.hellos).map(Agenda::Hello);
+        std::iter::once(dear)
+            .chain(hellos.filter(|_| endpoint.transport.is_encrypted()))
+            .chain(twins.filter(|_| offer != Offer::Oldest))
+            .collect()
     };
     endpoints.iter().map(|endpoint| (endpoint.clone(), agendas(endpoint))).collect()
 }
@@ -278,7 +303,17 @@ mod tests {
         assert!(matches!(plans[0].1.iter().collect::<Vec<_>>()[..], [Agenda::Light { .. }]));
         let purposes: Vec<Purpose> = plans[1].1.iter().map(Agenda::purpose).collect();
         let twin = |arm, place| Purpose::Twin(Twin { factor: Factor::ElectrumName, arm, series: 7, place });
-        let expected = [Purpose::Deep, twin(Arm::A, 0), twin(Arm::B, 1), twin(Arm::B, 2), twin(Arm::A, 3)];
+        let [first, second, third] = Hello::ALL.map(|hello| Purpose::TlsStack { hello });
+        let expected = [
+            Purpose::Deep,
+            first,
+            second,
+            third,
+            twin(Arm::A, 0),
+            twin(Arm::B, 1),
+            twin(Arm::B, 2),
+            twin(Arm::A, 3),
+        ];
         assert_eq!(purposes, expected);
         let light = planned(Profile::Light, &Acquaintance::default(), Timestamp::UNIX_EPOCH);
         assert!(light.iter().all(|(_, agendas)| agendas.len() == 1));
@@ -289,8 +324,9 @@ mod tests {
         for constitution in [Constitution::Unsure, Constitution::Fragile] {
             let known = Acquaintance { constitution, ..Acquaintance::default() };
             for (_, agendas) in planned(Profile::Deep, &known, Timestamp::UNIX_EPOCH) {
-                assert!(agendas.iter().all(|agenda| agenda.offer() == Offer::Oldest));
-                assert_eq!(agendas.len(), 1);
+                let mut greetings = agendas.iter().filter(|agenda| !agenda.probes().is_empty());
+                assert!(greetings.all(|agenda| agenda.offer() == Offer::Oldest));
+                assert!(agendas.iter().skip(1).all(|agenda| matches!(agenda, Agenda::Hello(_))));
                 if constitution == Constitution::Fragile {
                     assert!(matches!(agendas[0], Agenda::Light { .. }));
                 }

@@ -10,6 +10,7 @@ use electrum::{Endpoint, Network, Transport, dial::Dialer, guard::Guard, limits:
 use model::Outcome;
 use scanner::{
     agenda::Agenda,
+    aside::Tickets,
     discovery::Exclusions,
     gate::Gate,
     ledger::{Class, Denied, Ledger, Politeness},
@@ -120,6 +121,7 @@ fn visitor() -> Visitor {
         client_name: "observatory/test".to_owned(),
         objects: OnceLock::new(),
         secret: [7; 32],
+        tickets: Tickets::default(),
     }
 }
 
