@@ -9,18 +9,22 @@ use std::{
 use electrum::{Endpoint, Network, Transport, dial::Dialer, guard::Guard, limits::Limits, names::Names};
 use model::Outcome;
 use scanner::{
-    agenda::Agenda,
+    acquaintance::{Acquaintances, Constitution},
+    agenda::{Agenda, Profile},
     aside::Tickets,
-    discovery::Exclusions,
+    discovery::{Caps, Exclusions, Frontier, Server, Source},
     gate::Gate,
+    kin::Kin,
     ledger::{Class, Denied, Ledger, Politeness},
     probe::{Offer, probe},
+    sweep::{self, Event, Options, World},
     visit::{Visited, Visitor},
 };
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
+    sync::mpsc,
     time::Instant,
 };
 
@@ -262,4 +266,35 @@ async fn a_server_that_is_silent_to_one_question_is_waited_for_and_asked_the_nex
     assert!(began.elapsed() < Duration::from_secs(40));
     let asked: Vec<_> = visited.visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
     assert_eq!(asked.last(), Some(&"E3"));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_on_a_range_of_versions_is_offered_one_version_the_next_time() {
+    let server = Peculiar::start(|request| match &request["params"][1] {
+        Value::Array(_) => HangUp,
+        _ => usual(request),
+    })
+    .await;
+    let mut frontier = Frontier::new(Caps::default());
+    frontier.admit(&Source::CommandLine, [Server::from(server.endpoint.clone())], |_| true);
+    let world = World { frontier, acquaintances: Acquaintances::default(), kin: Kin::default() };
+    let options = Options {
+        profile: Profile::Light,
+        rounds: 2,
+        interval: Duration::ZERO,
+        concurrency: 1,
+        follow_peers: false,
+        guard: Guard::AllowPrivate,
+    };
+    let (events, mut inbox) = mpsc::channel(100);
+    let world = sweep::run(Arc::new(visitor()), world, options, Gate::new(1), events).await;
+    let mut outcomes = Vec::new();
+    while let Some(event) = inbox.recv().await {
+        if let Event::Visited(visit) = event {
+            outcomes.push(visit.outcome);
+        }
+    }
+    assert_eq!(outcomes, [Outcome::Closed, Outcome::Answered]);
+    let constitution = world.acquaintances.of(&server.endpoint.host).constitution;
+    assert_eq!(constitution, Constitution::Unsure);
 }
