@@ -12,7 +12,9 @@ use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, archive::Writer};
 use scanner::{
+    aside::Tickets,
     gate::Gate,
+    kin::Kin,
     ledger::{Ledger, Politeness},
     sweep::{self, Event, World},
     visit::Visitor,
@@ -50,12 +52,18 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         client_name,
         objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
         secret: rand::random(),
+        tickets: Tickets::default(),
     });
     let gate = Gate::new(options.concurrency);
     tokio::spawn(close_on_interrupt(gate.clone()));
     let (events, inbox) = mpsc::channel(BACKLOG);
-    let sweep =
-        tokio::spawn(sweep::run(visitor, World { frontier, acquaintances }, options, gate.clone(), events));
+    let sweep = tokio::spawn(sweep::run(
+        visitor,
+        World { frontier, acquaintances, kin: Kin::default() },
+        options,
+        gate.clone(),
+        events,
+    ));
     let recorded = record(inbox, &archive, network, options.rounds).await;
     // If the archive failed nobody listens to the sweep any more, and it ends.
     gate.close();

@@ -19,7 +19,7 @@ use scanner::ledger::{Class, MOST_ERRORS};
 use serde_json::Value;
 use support::{
     forwarder::{Forwarder, Held},
-    lab::Lab,
+    lab::{Lab, RealServer},
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -66,14 +66,10 @@ struct Account {
 }
 
 impl Account {
-    async fn open(number: u16, facts: &Value) -> anyhow::Result<Self> {
-        let host: std::net::IpAddr = facts["host"].as_str().context("a host")?.parse()?;
-        let port = |key: &str| {
-            let port = facts[key].as_u64().with_context(|| format!("no {key}"))?;
-            Ok::<_, anyhow::Error>(SocketAddr::new(host, u16::try_from(port)?))
-        };
-        let rpc = port("rpc")?;
-        let mut forwarder = Forwarder::start(support::loopback(81, number), port("tcp")?).await?;
+    async fn open(number: u16, server: RealServer, rpc: u16) -> anyhow::Result<Self> {
+        let at = |port: u16| anyhow::Ok(SocketAddr::new(server.host.parse()?, port));
+        let (rpc, tcp) = (at(rpc)?, at(server.tcp.port.get())?);
+        let mut forwarder = Forwarder::start(support::loopback(81, number), tcp).await?;
         let endpoint = forwarder.endpoint.clone();
         let (over, mut is_over) = oneshot::channel();
         let costs = tokio::spawn(async move {
@@ -87,8 +83,7 @@ impl Account {
                 costs.push(final_cost(&held, rpc).await?);
             }
         });
-        let version = facts["version"].as_str().context("a version")?.to_owned();
-        Ok(Self { version, endpoint, costs, over })
+        Ok(Self { version: server.version, endpoint, costs, over })
     }
 }
 
@@ -159,9 +154,10 @@ async fn compare(
     more: &[&str],
 ) -> anyhow::Result<String> {
     let mut accounts = Vec::new();
-    let servers = lab.facts["servers"].as_array().context("servers")?;
-    for (number, facts) in (0..).zip(servers.iter().filter(|facts| facts["rpc"].is_u64())) {
-        accounts.push(Account::open(number, facts).await?);
+    for (number, server) in (0..).zip(lab.servers()?) {
+        if let Some(rpc) = server.rpc {
+            accounts.push(Account::open(number, server, rpc).await?);
+        }
     }
     ensure!(!accounts.is_empty(), "the lab has no ElectrumX");
     let endpoints: Vec<Endpoint> = accounts.iter().map(|account| account.endpoint.clone()).collect();

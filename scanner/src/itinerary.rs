@@ -12,10 +12,20 @@ use crate::{
     discovery::Server,
 };
 
-/// Visits to one endpoint that are still to be made, one after the other.
-pub(crate) struct Itinerary {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) agendas: VecDeque<Agenda>,
+/// Visits that are still to be made, one after the other.
+pub(crate) struct Itinerary(pub(crate) VecDeque<(Endpoint, Agenda)>);
+
+impl Itinerary {
+    pub(crate) fn at(endpoint: &Endpoint, agendas: impl IntoIterator<Item = Agenda>) -> Self {
+        Self(agendas.into_iter().map(|agenda| (endpoint.clone(), agenda)).collect())
+    }
+
+    /// One server's ticket, shown to another; and then to itself, because a refusal means something only where
+    /// the ticket was still good.
+    pub(crate) fn of_ticket((from, to): (Endpoint, Endpoint)) -> Self {
+        let redeem = || Agenda::Redeem { from: from.clone() };
+        Self(VecDeque::from([(from.clone(), Agenda::Ticket), (to, redeem()), (from.clone(), redeem())]))
+    }
 }
 
 /// What is to be done at these servers: first one endpoint of each, then the second ones, so that the
@@ -32,9 +42,8 @@ pub(crate) fn planned<'s>(
         let endpoints: Vec<Endpoint> = server.endpoints().iter().rev().cloned().collect();
         let series = rand::random_range(1..1 << 53);
         let planned = itineraries(profile, &endpoints, &acquaintances.of(server.host()), series, now);
-        ranked.extend(
-            planned.into_iter().map(|(endpoint, agendas)| Itinerary { endpoint, agendas }).enumerate(),
-        );
+        let planned = planned.into_iter().map(|(endpoint, agendas)| Itinerary::at(&endpoint, agendas));
+        ranked.extend(planned.enumerate());
     }
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().map(|(_, itinerary)| itinerary).collect()

@@ -5,11 +5,13 @@
 
 pub mod acquaintance;
 pub mod agenda;
+pub mod aside;
 pub mod conversation;
 mod course;
 pub mod discovery;
 pub mod gate;
 mod itinerary;
+pub mod kin;
 pub mod ledger;
 pub mod objects;
 pub mod outcome;

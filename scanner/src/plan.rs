@@ -9,7 +9,8 @@
 //!   charged and not bounded: who errs three times is asked no more in that session.
 //! - **A day** is the first 24 hours of the scan, if it lasts so long: the visits that begin in them.
 //!
-//! Servers that servers tell of are not known yet, and not in the plan.
+//! Servers that servers tell of are not known yet, and not in the plan; nor is who will look like a sibling of
+//! whom: each pair of siblings sees three more connections, of 5 E each, within what the ledger allows.
 
 mod cost;
 mod walk;
@@ -187,10 +188,9 @@ impl Scheduled {
             let mut round = Self::default();
             let server = std::iter::once(&subject.server);
             for itinerary in planned(server, &acquaintances, basis.options.profile, at) {
-                let encrypted = itinerary.endpoint.transport.is_encrypted();
-                for agenda in itinerary.agendas {
-                    round.add(agenda.class(), encrypted);
-                    acquaintances.asked(&itinerary.endpoint.host, &agenda, at);
+                for (endpoint, agenda) in itinerary.0 {
+                    round.add(agenda.class(), endpoint.transport.is_encrypted());
+                    acquaintances.asked(&endpoint.host, &agenda, at);
                 }
             }
             if basis.looks_for_objects() {

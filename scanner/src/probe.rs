@@ -140,6 +140,8 @@ pub struct Known {
     pub tip: Option<u32>,
     /// Whether a question about a script was answered without an error.
     pub script_answered: bool,
+    /// Whether it claims to be software that does not survive what is wrong.
+    pub fragile: bool,
 }
 
 /// The protocol versions offered in the greeting.

@@ -13,7 +13,7 @@ use bitcoin::{
 use electrum::{
     Endpoint, Network,
     dial::{DialError, Dialer, Family, Resolved, Route, RouteError},
-    tls,
+    tls::{self, Redemption},
 };
 use jiff::Timestamp;
 use model::{
@@ -26,6 +26,7 @@ use tokio::{sync::SemaphorePermit, time::Instant};
 
 use crate::{
     agenda::{Agenda, borrowed_name},
+    aside::{self, Tickets},
     conversation::{Conversation, traffic},
     course::{self, Course},
     discovery::Exclusions,
@@ -55,6 +56,8 @@ pub struct Visitor {
     pub objects: OnceLock<Arc<Objects>>,
     /// What makes control scripts unguessable.
     pub secret: [u8; 32],
+    /// TLS session tickets that wait to be shown to somebody.
+    pub tickets: Tickets,
 }
 
 /// A visit, and what it is not the archive's business to keep.
@@ -81,6 +84,9 @@ impl Visitor {
         learnt_from: Vec<String>,
         gate: &Gate,
     ) -> Option<Visited> {
+        if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
+            return None;
+        }
         let resolved = match self.exclusions.covers_host(&endpoint.host) {
             Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
             None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
@@ -99,6 +105,8 @@ impl Visitor {
             timings: Timings { dns: resolved.elapsed.map(Seconds::from), ..Timings::default() },
             tls: None,
             tls_offer: None,
+            tls_stack: None,
+            redemption: None,
             exchanges: Vec::new(),
             unasked: Unasked::default(),
             traffic: Traffic::default(),
@@ -126,8 +134,15 @@ impl Visitor {
         visit.started_at = now();
         visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
         let began = Instant::now();
-        let ((course, objects), pointer) =
-            tokio::join!(self.converse(&mut visit, agenda, &route, permit), self.dialer.pointer(&route));
+        let attend = async {
+            match agenda {
+                Agenda::Hello(_) | Agenda::Ticket | Agenda::Redeem { .. } => {
+                    (self.step_aside(&mut visit, agenda, &route, permit).await, None)
+                }
+                _ => self.converse(&mut visit, agenda, &route, permit).await,
+            }
+        };
+        let ((course, objects), pointer) = tokio::join!(attend, self.dialer.pointer(&route));
         drop(place);
         visit.timings.total = began.elapsed().into();
         visit.resolution.pointer = pointer;
@@ -202,6 +217,36 @@ impl Visitor {
         (course, found)
     }
 
+    /// What needs a connection and no session.
+    async fn step_aside(
+        &self,
+        visit: &mut Visit,
+        agenda: &Agenda,
+        route: &Route,
+        mut permit: Permit,
+    ) -> Course {
+        let (dialer, endpoint, permit) = (&self.dialer, &visit.endpoint, &mut permit);
+        let done = match agenda {
+            Agenda::Hello(hello) => {
+                let answer = aside::hello(dialer, endpoint, route, permit, *hello).await;
+                answer.map(|answer| visit.tls_stack = Some(answer))
+            }
+            Agenda::Redeem { from } => {
+                let redeemed = aside::redeem(dialer, endpoint, route, permit, &self.tickets, from).await;
+                redeemed.map(|redemption| visit.redemption = Some(redemption))
+            }
+            _ => {
+                let given = aside::ticket(dialer, endpoint, route, permit, &self.tickets).await;
+                given.map(|given| visit.redemption = (!given).then_some(Redemption::NoTicket))
+            }
+        };
+        visit.cost = permit.spent();
+        match done {
+            Ok(()) => Course::new(Outcome::Answered, None),
+            Err(error) => Course::new(of_dial(&error), error.to_string()),
+        }
+    }
+
     fn known(&self, endpoint: &Endpoint, agenda: &Agenda) -> Known {
         let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
         Known {
@@ -214,6 +259,7 @@ impl Visitor {
             protocol: None,
             tip: None,
             script_answered: false,
+            fragile: false,
         }
     }
 

@@ -186,15 +186,15 @@ async fn scan(basis: &Basis, behaviours: Vec<Behaviour>) -> HashMap<Host, (u64, 
             let scan = scan.clone();
             visits.spawn(async move {
                 let mut done = Vec::new();
-                for (place, agenda) in itinerary.agendas.iter().enumerate() {
-                    done.extend(scan.visit(&itinerary.endpoint, agenda, number + place).await);
+                for (place, (endpoint, agenda)) in itinerary.0.iter().enumerate() {
+                    let visited = scan.visit(endpoint, agenda, number + place).await;
+                    done.extend(visited.map(|agenda| (endpoint.host.clone(), agenda)));
                 }
-                (itinerary.endpoint.host, done)
+                done
             });
         }
         while let Some(visited) = visits.join_next().await {
-            let (host, done) = visited.expect("a visit ends");
-            for agenda in done {
+            for (host, agenda) in visited.expect("a visit ends") {
                 acquaintances.asked(&host, &agenda, wall);
             }
         }

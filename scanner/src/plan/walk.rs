@@ -108,8 +108,8 @@ impl Walk<'_> {
             let Some(Reverse((when, place))) = prepared.pop() else { return now };
             now = when;
             let Some(mut itinerary) = itineraries[place].take() else { continue };
-            let Some(agenda) = itinerary.agendas.front() else { continue };
-            match self.visit(&itinerary.endpoint, agenda, now) {
+            let Some((endpoint, agenda)) = itinerary.0.front() else { continue };
+            match self.visit(endpoint, agenda, now) {
                 Err(Denied::NotBefore(later)) => {
                     itineraries[place] = Some(itinerary);
                     prepared.push(Reverse((later, place)));
@@ -117,8 +117,8 @@ impl Walk<'_> {
                 // Nothing more is done there in this round.
                 Err(Denied::LeftAlone(_) | Denied::NotDue(_)) => {}
                 Ok(()) => {
-                    itinerary.agendas.pop_front();
-                    queue.extend(Some(itinerary).filter(|itinerary| !itinerary.agendas.is_empty()));
+                    itinerary.0.pop_front();
+                    queue.extend(Some(itinerary).filter(|itinerary| !itinerary.0.is_empty()));
                 }
             }
         }

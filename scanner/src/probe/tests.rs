@@ -34,6 +34,7 @@ fn known() -> Known {
         protocol: Some(Protocol::read("1.6")),
         tip: Some(900_000),
         script_answered: true,
+        fragile: false,
     }
 }
 
@@ -161,4 +162,13 @@ fn nothing_is_ever_asked_that_could_harm_or_touch_a_stranger() {
     let other = Known { control: ScriptBuf::from_bytes(vec![1; 34]), ..known() };
     let sent = |known: &Known| (probe("E10").expect("a probe").calls)(known)[0].params.to_string();
     assert_ne!(sent(&known()), sent(&other), "its own for each server");
+}
+
+#[test]
+fn every_probe_is_documented() {
+    let documentation = include_str!("../../../docs/probes.md");
+    for probe in catalogue() {
+        let row = format!("| {} | ", probe.id);
+        assert!(documentation.contains(&row), "docs/probes.md has no row for {}", probe.id);
+    }
 }
