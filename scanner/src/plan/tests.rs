@@ -239,6 +239,17 @@ proptest! {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn neighbours_that_cost_all_they_may_come_up_to_the_bound() {
+    let servers = (1..=4).map(|host| subject([9, 9, 9, host], &["tcp"])).collect();
+    let basis = basis(servers, Profile::Light, u32::MAX, 0);
+    let plan = planned_now(&basis);
+    let bound = plan.together(&plan.servers).1.e.bound;
+    let seen = scan(&basis, vec![Behaviour { spends: 1.0, takes: 0, fails: false }]).await;
+    let spent: f64 = seen.values().map(|(_, e)| e).sum();
+    assert!(spent <= bound && spent > bound * 0.99, "{spent} of {bound}");
+}
+
 #[test]
 fn offers_that_differ_are_worked_out_apart() {
     let mut costs = cost::Costs::new(Network::Regtest, None);
