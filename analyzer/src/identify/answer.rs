@@ -48,10 +48,14 @@ fn failure(question: &Question, error: &str) -> Vec<Seen> {
     if CONDITIONS.contains(&code) {
         return Vec::new();
     }
-    let words = template(&message, &question.echoes);
+    let mut words = template(&message, &question.echoes);
+    if question.kind == Kind::Unreadable {
+        // What follows a colon is as much of our line as the server cared to repeat.
+        words = words.split(": ").next().unwrap_or_default().to_owned();
+    }
     if code == OF_THE_NODE {
         // Its words are the node's and change with it; how they are wrapped is not.
-        let wrapped = if words.starts_with("daemon error: DaemonError(") { &words } else { "passed on" };
+        let wrapped = if words.starts_with("daemon error: DaemonError(") { words.as_str() } else { "passed on" };
         return vec![("a refusal of the node".to_owned(), format!("error {code}: {wrapped}"))];
     }
     let failure = format!("error {code}: {words}");

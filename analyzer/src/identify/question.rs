@@ -200,7 +200,7 @@ fn parameters(method: &str, params: Option<&str>) -> Option<(String, Kind)> {
     let params = params.unwrap_or("[]");
     if let Some(named) = Members::read(params) {
         let names: Vec<String> =
-            named.iter().map(|(name, value)| format!("{name}: {}", kind_of(value))).collect();
+            named.iter().map(|(name, value)| format!("{name}: {}", kind_of(value, false))).collect();
         return Some((format!("{method}({{{}}})", names.join(", ")), Kind::Named));
     }
     let values = elements(params)?;
@@ -217,13 +217,17 @@ fn parameters(method: &str, params: Option<&str>) -> Option<(String, Kind)> {
             vec!["name".to_owned(), range.replace(' ', "").chars().take(40).collect()]
         }
         (Kind::OddGreeting, values) => vec![format!("{} parameters", values.len())],
-        (_, values) => values.iter().map(|value| kind_of(value)).collect(),
+        // No proof, and no headers, are asked for by a zero; elsewhere it is a number like others.
+        (_, values) => {
+            let zero = |place| place > 0 && method.starts_with("blockchain.block.");
+            values.iter().enumerate().map(|(place, value)| kind_of(value, zero(place))).collect()
+        }
     };
     Some((format!("{method}({})", kinds.join(", ")), kind))
 }
 
-/// The kind of a parameter.
-fn kind_of(value: &str) -> String {
+/// The kind of a parameter; where `zero` means something of its own, it is one.
+fn kind_of(value: &str, zero: bool) -> String {
     let kind = match value.as_bytes().first() {
         Some(b'"') => match string(value) {
             Some(text) if text.is_empty() => "\"\"",
@@ -234,7 +238,7 @@ fn kind_of(value: &str) -> String {
         Some(b'[') => "list",
         Some(b'{') => "object",
         Some(b'-') => "negative",
-        Some(b'0') if value.len() == 1 => "0",
+        Some(b'0') if zero && value.len() == 1 => "0",
         Some(b'0'..=b'9') if value.bytes().all(|b| b.is_ascii_digit()) && value.len() < 10 => "number",
         Some(b'0'..=b'9') => "odd number",
         _ => value,
@@ -268,7 +272,8 @@ mod tests {
         };
         for (request, expected) in [
             (call("server.ping", "[]"), "server.ping()"),
-            (call("blockchain.block.header", "[0]"), "blockchain.block.header(0)"),
+            (call("blockchain.block.header", "[0]"), "blockchain.block.header(number)"),
+            (call("blockchain.block.header", "[0, 0]"), "blockchain.block.header(number, 0)"),
             (call("blockchain.block.header", "[5, 100]"), "blockchain.block.header(number, number)"),
             (
                 call("blockchain.scripthash.subscribe", &format!("[\"{hash}\"]")),
