@@ -83,6 +83,21 @@ impl Route {
     }
 }
 
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    fn has(self, ip: IpAddr) -> bool {
+        ip.is_ipv4() == (self == Self::V4)
+    }
+}
+
 /// Where a host leads.
 #[derive(Debug)]
 pub struct Resolved {
@@ -179,6 +194,11 @@ impl Dialer {
 
     /// Finds the way to a host: one look-up, of which the first address that passes the guard counts.
     pub async fn resolve(&self, host: &Host) -> Resolved {
+        self.resolve_within(host, None).await
+    }
+
+    /// The same, where of a name that has addresses of both families only one family counts.
+    pub async fn resolve_within(&self, host: &Host, family: Option<Family>) -> Resolved {
         let without_lookup = |route| Resolved { addresses: Vec::new(), elapsed: None, route };
         let route = |address| Route { host: host.clone(), address };
         match host {
@@ -200,8 +220,9 @@ impl Dialer {
                 let elapsed = Some(started.elapsed());
                 match answer {
                     Ok(addresses) => {
-                        let chosen = self.first_admissible(&addresses).map(|ip| route(Some(ip)));
-                        Resolved { addresses, elapsed, route: chosen.map_err(RouteError::from) }
+                        let eligible = addresses.iter().filter(|ip| family.is_none_or(|f| f.has(**ip)));
+                        let chosen = self.first_admissible(eligible).map(|ip| route(Some(ip)));
+                        Resolved { addresses, elapsed, route: chosen }
                     }
                     Err(error) => Resolved { addresses: Vec::new(), elapsed, route: Err(error.into()) },
                 }
@@ -209,12 +230,15 @@ impl Dialer {
         }
     }
 
-    fn first_admissible(&self, addresses: &[IpAddr]) -> Result<IpAddr, Forbidden> {
-        let mut refused = Forbidden::Unspecified;
+    fn first_admissible<'a>(
+        &self,
+        addresses: impl Iterator<Item = &'a IpAddr>,
+    ) -> Result<IpAddr, RouteError> {
+        let mut refused = RouteError::Name(NameError::NoAddress);
         for ip in addresses {
             match self.guard.check(*ip) {
                 Ok(()) => return Ok(*ip),
-                Err(reason) => refused = reason,
+                Err(reason) => refused = reason.into(),
             }
         }
         Err(refused)

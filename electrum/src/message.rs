@@ -89,7 +89,16 @@ impl Request {
         Self { bytes: line.into_bytes(), ids: vec![id] }
     }
 
-    /// Several calls in one JSON-RPC batch, answered by one array.
+    /// One call without the `jsonrpc` member, which JSON-RPC 1 did not have.
+    #[must_use]
+    pub fn without_version(id: Id, method: &str, params: &str) -> Self {
+        let method = serde_json::Value::from(method);
+        let line = format!(r#"{{"id":{id},"method":{method},"params":{params}}}"#);
+        Self { bytes: line.into_bytes(), ids: vec![id] }
+    }
+
+    /// Several calls in one JSON-RPC batch, answered by one array. The empty batch is answered by an empty
+    /// array, or by an error that belongs to nobody.
     #[must_use]
     pub fn batch(calls: &[Self]) -> Self {
         let mut bytes = vec![b'['];
@@ -103,6 +112,20 @@ impl Request {
         Self { bytes, ids: calls.iter().flat_map(|call| call.ids.iter().cloned()).collect() }
     }
 
+    /// A line that is no request at all, answered by an error that belongs to nobody.
+    #[must_use]
+    pub fn unreadable(line: &str) -> Self {
+        Self { bytes: line.as_bytes().to_vec(), ids: Vec::new() }
+    }
+
+    /// The same request, which some servers answer with an error that belongs to nobody. Only for one that
+    /// waits for its answer alone.
+    #[must_use]
+    pub fn or_null(mut self) -> Self {
+        self.ids.push(Id::Null);
+        self
+    }
+
     /// The line without its newline.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -111,7 +134,10 @@ impl Request {
 
     /// Whether a message with these ids answers this request.
     pub(crate) fn is_answered_by(&self, ids: &[Id]) -> bool {
-        ids.iter().any(|theirs| self.ids.iter().any(|ours| ours.means(theirs)))
+        match self.ids.as_slice() {
+            [] => ids.iter().all(|id| matches!(id, Id::Null)),
+            ours => ids.iter().any(|theirs| ours.iter().any(|ours| ours.means(theirs))),
+        }
     }
 }
 
@@ -295,6 +321,18 @@ mod tests {
         assert!(batch.bytes().starts_with(b"[{") && batch.bytes().ends_with(b"}]"));
         assert!(batch.is_answered_by(&ids(r#"[{"id":2,"result":1}, {"id":1,"result":1}]"#)));
         assert!(!batch.is_answered_by(&ids(r#"[{"id":3,"result":1}]"#)));
+    }
+
+    #[test]
+    fn what_belongs_to_nobody_answers_only_what_waits_for_it() {
+        let nobody = ids(r#"{"id":null,"error":{"code":-32700,"message":"invalid JSON"}}"#);
+        let call = Request::without_version(Id::number(1), "server.ping", "[]");
+        assert_eq!(call.bytes(), br#"{"id":1,"method":"server.ping","params":[]}"#);
+        assert!(!call.is_answered_by(&nobody) && call.clone().or_null().is_answered_by(&nobody));
+        for request in [Request::batch(&[]), Request::unreadable("{")] {
+            assert!(request.is_answered_by(&nobody) && request.is_answered_by(&ids("[]")));
+            assert!(!request.is_answered_by(&ids(r#"{"id":1,"result":null}"#)));
+        }
     }
 
     #[test]

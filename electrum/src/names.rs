@@ -21,6 +21,9 @@ pub enum NameError {
     /// The name servers answered, or failed to.
     #[error("{0}")]
     Lookup(String),
+    /// There is no address, or none of the kind that is wanted.
+    #[error("the name has no such address")]
+    NoAddress,
     /// This machine's resolver configuration cannot be read.
     #[error("no name server: {0}; name one with --resolver IP:PORT")]
     NoResolver(String),
@@ -70,7 +73,7 @@ impl Names {
         addresses.dedup();
         addresses.truncate(MAX_ADDRESSES);
         if addresses.is_empty() {
-            return Err(NameError::Lookup("the name has no address".to_owned()));
+            return Err(NameError::NoAddress);
         }
         Ok(addresses)
     }

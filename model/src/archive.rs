@@ -8,7 +8,9 @@ mod write;
 
 use std::sync::Arc;
 
-use object_store::{ObjectStore, local::LocalFileSystem, path::Path, prefix::PrefixStore};
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, path::Path, prefix::PrefixStore,
+};
 use url::Url;
 
 pub use self::write::Writer;
@@ -73,6 +75,28 @@ impl Archive {
         Ok(Self { store: Arc::new(store) })
     }
 
+    /// Keeps a small file beside the visits, in place of the one of that name, if any.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Store`].
+    pub async fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        let put = self.store.put(&Path::from(name), bytes.into()).await;
+        put.map(|_| ()).map_err(|source| ArchiveError::Store { operation: "write", source })
+    }
+
+    /// A small file that was kept beside the visits.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Store`] unless it is there or is known not to be.
+    pub async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let failed = |source| ArchiveError::Store { operation: "read", source };
+        match self.store.get(&Path::from(name)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     fn visits() -> Path {
         Path::from("visits")
     }
@@ -104,6 +128,32 @@ mod tests {
         }
         let url = format!("file://{}", place.display());
         assert_eq!(all(&Archive::open(&url).expect("opens")).await.len(), 6);
+    }
+
+    #[tokio::test]
+    async fn days_before_a_time_are_left_out() {
+        let archive = Archive::open("memory:///").expect("opens");
+        let mut writer = archive.writer();
+        writer.append(&example()).await.expect("appends");
+        writer.close().await.expect("closes");
+        for (since, found) in
+            [("2026-11-24T23:00:00Z", 1), ("2026-11-23T00:00:00Z", 1), ("2026-11-25T00:00:00Z", 0)]
+        {
+            let since = archive.read_since(since.parse().expect("a time"));
+            assert_eq!(since.try_collect::<Vec<_>>().await.expect("readable").len(), found);
+        }
+    }
+
+    #[tokio::test]
+    async fn small_files_are_kept_and_replaced() {
+        let archive = Archive::open("memory:///").expect("opens");
+        assert_eq!(archive.kept("objects/regtest.json").await.expect("known"), None);
+        for text in ["a", "b"] {
+            archive.keep("objects/regtest.json", text.into()).await.expect("keeps");
+            let kept = archive.kept("objects/regtest.json").await.expect("known");
+            assert_eq!(kept.as_deref(), Some(text.as_bytes()));
+        }
+        assert!(all(&archive).await.is_empty(), "they are no visits");
     }
 
     #[tokio::test]

@@ -8,11 +8,13 @@ pub mod archive;
 pub mod exchange;
 pub mod facts;
 pub mod outcome;
+pub mod purpose;
 pub mod seconds;
 pub mod visit;
 
 pub use archive::Archive;
 pub use exchange::{Exchange, Recorded};
 pub use outcome::Outcome;
+pub use purpose::Purpose;
 pub use seconds::Seconds;
 pub use visit::Visit;

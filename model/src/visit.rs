@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     exchange::{Exchange, Recorded},
     outcome::Outcome,
+    purpose::Purpose,
     seconds::Seconds,
 };
 
@@ -25,6 +26,9 @@ pub struct Visit {
     pub endpoint: Endpoint,
     /// From where.
     pub vantage: String,
+    /// What for.
+    #[serde(default, skip_serializing_if = "Purpose::is_light")]
+    pub purpose: Purpose,
     /// Who told us of the server, first teller first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learnt_from: Vec<String>,
@@ -107,11 +111,20 @@ pub struct Unasked {
     pub count: u32,
     /// The first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub first: Vec<Recorded>,
+    pub first: Vec<Heard>,
+}
+
+/// A message that answered nothing we asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// When its last byte was read, since the visit began.
+    pub at: Seconds,
+    /// The line.
+    pub line: Recorded,
 }
 
 impl Unasked {
-    /// Messages that are kept.
+    /// Messages that are kept of a visit that asks and leaves.
     pub const KEPT: usize = 8;
     /// Bytes kept of each.
     pub const LIMIT: usize = 1_024;
@@ -154,6 +167,7 @@ pub(crate) mod tests {
             network: Network::Regtest,
             endpoint: "ssl://example.org:50002".parse().expect("an endpoint"),
             vantage: "local".to_owned(),
+            purpose: Purpose::Light,
             learnt_from: vec!["command line".to_owned()],
             started_at: "2026-11-24T04:00:00Z".parse().expect("a time"),
             outcome: Outcome::Answered,
@@ -179,7 +193,10 @@ pub(crate) mod tests {
                     br#"{"id":2,"result":{"protocol_min":"1.4","protocol_max":"1.6.0","hosts":{}}}"#,
                 ),
             ],
-            unasked: Unasked { count: 1, first: vec![Recorded::new(b"\xff", 10)] },
+            unasked: Unasked {
+                count: 1,
+                first: vec![Heard { at: at(50), line: Recorded::new(b"\xff", 10) }],
+            },
             traffic: Traffic { read: 1_000, written: 200 },
             cost: 12.25,
         }

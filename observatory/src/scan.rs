@@ -1,20 +1,21 @@
 //! `observatory scan`: visit servers, keep what they say in an archive, and print a line for each.
 
 mod arguments;
+mod memory;
 mod progress;
 mod rows;
 mod summary;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
-use electrum::dial::Dialer;
+use electrum::{Network, dial::Dialer};
 use model::{Archive, archive::Writer};
 use scanner::{
     discovery::{Caps, Exclusions, Frontier, Server, Source, bundled, parse_seeds},
     gate::Gate,
     ledger::{Ledger, Politeness},
-    sweep::{self, Event, Options},
+    sweep::{self, Event, Options, World},
     visit::Visitor,
 };
 use tokio::sync::mpsc;
@@ -36,17 +37,21 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let archive = Archive::open(&arguments.archive)?;
     let guard = arguments.guard();
     let dialer = Dialer::new(arguments.names(), guard, arguments.proxy.clone(), arguments.limits());
+    let ledger = Ledger::new(Politeness::default());
+    let acquaintances = memory::recall(&archive, arguments.network, &ledger).await?;
+    let objects = memory::objects(&archive, arguments.network, arguments.objects.as_deref()).await?;
     let visitor = Arc::new(Visitor {
         dialer,
-        ledger: Ledger::new(Politeness::default()),
+        ledger,
         exclusions: exclusions(&arguments)?,
         network: arguments.network,
         vantage: arguments.vantage.clone(),
         client_name,
-        probes: arguments.profile.probes(),
+        objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
         secret: rand::random(),
     });
     let options = Options {
+        profile: arguments.profile.into(),
         rounds: arguments.rounds.get(),
         interval: arguments
             .interval
@@ -59,8 +64,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let gate = Gate::new(options.concurrency);
     tokio::spawn(close_on_interrupt(gate.clone()));
     let (events, inbox) = mpsc::channel(BACKLOG);
-    let sweep = tokio::spawn(sweep::run(visitor, frontier, options, gate.clone(), events));
-    let recorded = record(inbox, archive.writer(), arguments.rounds.get()).await;
+    let sweep =
+        tokio::spawn(sweep::run(visitor, World { frontier, acquaintances }, options, gate.clone(), events));
+    let recorded = record(inbox, &archive, arguments.network, arguments.rounds.get()).await;
     // If the archive failed nobody listens to the sweep any more, and it ends.
     gate.close();
     sweep.await.context("the scan broke off")?;
@@ -73,9 +79,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Takes what happens into the archive, the progress line and the summary.
 async fn record(
     mut inbox: mpsc::Receiver<Event>,
-    mut writer: Writer,
+    archive: &Archive,
+    network: Network,
     rounds: u32,
 ) -> anyhow::Result<Summary> {
+    let mut writer = archive.writer();
     let mut summary = Summary::default();
     let mut progress = Progress::new(rounds);
     let mut flush = tokio::time::interval(Writer::MAX_AGE);
@@ -89,9 +97,13 @@ async fn record(
         };
         let Some(event) = event else { break };
         progress.show(&event);
-        if let Event::Visited(visit) = event {
-            writer.append(&visit).await?;
-            summary.add(&visit);
+        match event {
+            Event::Visited(visit) => {
+                writer.append(&visit).await?;
+                summary.add(&visit);
+            }
+            Event::Objects(objects) => memory::keep_objects(archive, network, &objects).await?,
+            Event::Round { .. } | Event::Learnt { .. } | Event::Skipped(_) => {}
         }
     }
     progress.finish();

@@ -6,24 +6,28 @@ use std::time::Duration;
 use electrum::{
     Endpoint,
     dial::{DialError, Dialer, Route},
-    message::{Answer, Id, Request},
+    message::{Answer, Id, Request, RpcError},
     session::{Event, Line, Session, SessionError, Ticket},
     tls,
 };
 use model::{
     Exchange, Recorded, Seconds,
     exchange::Reply,
-    visit::{Timings, Traffic, Unasked},
+    visit::{Heard, Timings, Traffic, Unasked},
 };
 use tokio::time::Instant;
 
 use crate::{
-    ledger::{CONNECTION_COST, Permit},
-    probe::Call,
+    ledger::{CONNECTION_COST, ERROR_COST, Permit},
+    probe::{Call, Form, Known, Probe},
 };
 
 /// How long a round waits for its next answer. Some servers are silent where others send an error.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A server whose answers take so many times as long as its first one has enough of us.
+const SLOWED_DOWN: u32 = 5;
+/// Below this nobody is slow: ElectrumX from 1.18 on delays small answers by a second on purpose.
+const NOT_SLOW: Duration = Duration::from_secs(3);
 
 /// A conversation under way, and everything that was said so far.
 #[derive(Debug)]
@@ -32,8 +36,10 @@ pub struct Conversation {
     permit: Permit,
     began: Instant,
     next_id: u32,
+    /// How long the first answer took.
+    first_took: Option<Duration>,
     exchanges: Vec<Exchange>,
-    unasked: Vec<Recorded>,
+    unasked: Vec<Heard>,
 }
 
 /// What opening a connection showed, whether it led to a conversation or not.
@@ -60,6 +66,25 @@ pub struct Transcript {
     pub cost: f64,
 }
 
+/// A call, and the probe it belongs to.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The probe's name.
+    pub probe: &'static str,
+    /// What an error in answer to it costs, where one is to be expected.
+    pub risk: Option<f64>,
+    /// The call.
+    pub call: Call,
+}
+
+impl Question {
+    /// All that a probe asks.
+    pub fn of<'a>(probe: &'a Probe, known: &Known) -> impl Iterator<Item = Self> + use<'a> {
+        let calls = (probe.calls)(known);
+        calls.into_iter().map(|call| Self { probe: probe.id, risk: probe.occasion.risk(), call })
+    }
+}
+
 /// How a round of calls ended.
 #[derive(Debug)]
 pub enum Round {
@@ -67,8 +92,17 @@ pub enum Round {
     Done,
     /// The server asked us to stop.
     ToldToStop(String),
+    /// The server became so slow that it seems to have enough of us.
+    SlowedDown,
     /// The session ended.
     Ended(SessionError),
+}
+
+/// What a round waits for.
+struct Awaited {
+    ticket: Ticket,
+    exchange: usize,
+    risk: Option<f64>,
 }
 
 impl Conversation {
@@ -93,6 +127,7 @@ impl Conversation {
                 began,
                 // Not to be guessed: an answer that was sent before its question cannot match it.
                 next_id: rand::random_range(1_000..1_000_000),
+                first_took: None,
                 exchanges: Vec::new(),
                 unasked: Vec::new(),
             })),
@@ -100,48 +135,60 @@ impl Conversation {
         Opened { timings, tls: dialled.tls, meter: dialled.meter, conversation }
     }
 
-    /// Makes calls in one write and waits for their answers; `read` sees each answer whole, as it comes.
-    /// Calls that the budget does not cover are left out.
+    /// Asks questions in one write and waits for their answers; `read` sees each answer whole, as it comes.
+    /// What the budget does not cover is left out, and so is what may be answered by an error once there were
+    /// errors enough.
     pub async fn ask(
         &mut self,
-        calls: impl IntoIterator<Item = (&'static str, Call)>,
-        mut read: impl FnMut(&'static str, &Answer<'_>),
+        questions: impl IntoIterator<Item = Question>,
+        mut read: impl FnMut(&str, &Answer<'_>),
     ) -> Round {
-        let (mut requests, mut probes) = (Vec::new(), Vec::new());
-        for (probe, call) in calls {
-            if self.permit.charge(call.cost) {
-                let request = Request::call(self.id(probe), call.method, &call.params.to_string());
-                let recorded = Recorded::new(request.bytes(), Recorded::LIMIT);
-                probes.push((probe, recorded));
-                requests.push(request);
+        let sent = Seconds::from(self.began.elapsed());
+        let first = self.exchanges.len();
+        let (mut requests, mut risks) = (Vec::new(), Vec::new());
+        for Question { probe, risk, call } in questions {
+            let affordable = match risk {
+                Some(error_cost) => self.permit.risk(call.cost, error_cost),
+                None => self.permit.charge(call.cost),
+            };
+            if !affordable {
+                continue;
             }
+            let request = self.request(probe, risk.is_some(), &call);
+            self.permit.charge_bytes(request.bytes().len() + 1);
+            let recorded = Recorded::new(request.bytes(), Recorded::LIMIT);
+            self.exchanges.push(Exchange { probe: probe.into(), request: recorded, sent, answer: None });
+            requests.push(request);
+            risks.push(risk);
         }
         if requests.is_empty() {
             return Round::Done;
         }
-        let sent = Seconds::from(self.began.elapsed());
-        let first = self.exchanges.len();
-        self.exchanges.extend(probes.into_iter().map(|(probe, request)| Exchange {
-            probe: probe.into(),
-            request,
-            sent,
-            answer: None,
-        }));
         let tickets = match self.session.send(requests).await {
             Ok(tickets) => tickets,
             Err(error) => return Round::Ended(error),
         };
-        self.listen(&tickets, first, &mut read).await
+        let mut awaited: Vec<Awaited> = (first..)
+            .zip(tickets)
+            .zip(risks)
+            .map(|((exchange, ticket), risk)| Awaited { ticket, exchange, risk })
+            .collect();
+        let round = self.listen(&mut awaited, &mut read).await;
+        // Who keeps silent until we lose patience sends no error any more.
+        for risk in awaited.into_iter().filter_map(|awaited| awaited.risk) {
+            self.permit.risk_over(risk);
+        }
+        round
     }
 
     async fn listen(
         &mut self,
-        tickets: &[Ticket],
-        first: usize,
-        read: &mut impl FnMut(&'static str, &Answer<'_>),
+        awaited: &mut Vec<Awaited>,
+        read: &mut impl FnMut(&str, &Answer<'_>),
     ) -> Round {
-        let mut waiting = tickets.len();
-        while waiting > 0 {
+        let asked = Instant::now();
+        let mut slowed_down = false;
+        while !awaited.is_empty() {
             let (ticket, line) = match tokio::time::timeout(PATIENCE, self.session.receive()).await {
                 Err(_) => return Round::Done,
                 Ok(Err(error)) => return Round::Ended(error),
@@ -151,42 +198,76 @@ impl Conversation {
                 }
                 Ok(Ok(Event::Answer(ticket, line))) => (ticket, line),
             };
-            self.permit.charge_answer(line.bytes.len());
+            self.permit.charge_bytes(without_padding(&line.bytes));
+            // An answer to an earlier round is late, and still an answer.
+            let Some(index) = awaited.iter().position(|awaited| awaited.ticket == ticket) else { continue };
+            let Awaited { exchange, risk, .. } = awaited.swap_remove(index);
+            if let Some(risk) = risk {
+                self.permit.risk_over(risk);
+            }
+            let took = line.first_byte.saturating_duration_since(asked);
+            let first_took = *self.first_took.get_or_insert(took);
+            slowed_down |= took > (first_took * SLOWED_DOWN).max(NOT_SLOW);
             let since = |at: Instant| Seconds::from(at.saturating_duration_since(self.began));
             let reply = Reply {
                 response: Recorded::new(&line.bytes, Recorded::LIMIT),
                 first_byte: since(line.first_byte),
                 last_byte: since(line.last_byte),
             };
-            // An answer to an earlier round is late, and still an answer.
-            let Some(exchange) = tickets
-                .iter()
-                .position(|t| *t == ticket)
-                .and_then(|index| self.exchanges.get_mut(first + index))
-            else {
-                continue;
-            };
-            waiting -= 1;
+            let Some(exchange) = self.exchanges.get_mut(exchange) else { continue };
             exchange.answer = Some(reply);
             let Some(answer) = Answer::read(&line.bytes) else { continue };
-            if let Answer::Error(error) = &answer
-                && error.says_stop()
-            {
-                self.permit.leave_alone();
-                return Round::ToldToStop(electrum::text::printable(&error.message, 80));
+            if let Answer::Error(error) = &answer {
+                self.permit.charge_error(risk.unwrap_or(ERROR_COST));
+                if error.says_stop() {
+                    return self.told_to_stop(error);
+                }
             }
-            if let std::borrow::Cow::Borrowed(probe) = exchange.probe {
-                read(probe, &answer);
-            }
+            read(&exchange.probe, &answer);
+        }
+        if slowed_down {
+            self.leave_alone();
+            return Round::SlowedDown;
         }
         Round::Done
     }
 
+    fn told_to_stop(&self, error: &RpcError) -> Round {
+        self.leave_alone();
+        Round::ToldToStop(electrum::text::printable(&error.message, 80))
+    }
+
+    /// The server showed that it has enough of us.
+    pub fn leave_alone(&self) {
+        self.permit.leave_alone(Instant::now());
+    }
+
     fn keep_unasked(&mut self, line: &Line) {
-        self.permit.charge_answer(line.bytes.len());
+        self.permit.charge_bytes(without_padding(&line.bytes));
         if self.unasked.len() < Unasked::KEPT {
-            self.unasked.push(Recorded::new(&line.bytes, Unasked::LIMIT));
+            let at = line.last_byte.saturating_duration_since(self.began).into();
+            self.unasked.push(Heard { at, line: Recorded::new(&line.bytes, Unasked::LIMIT) });
         }
+    }
+
+    fn request(&mut self, probe: &str, risky: bool, call: &Call) -> Request {
+        let params = call.params.to_string();
+        let plain = |id: Id| Request::call(id, call.method, &params);
+        let request = match call.form {
+            Form::Plain => plain(self.id(probe)),
+            Form::WithoutVersion => Request::without_version(self.id(probe), call.method, &params),
+            Form::Batch(calls) => {
+                let calls: Vec<Request> = (0..calls).map(|_| plain(self.id(probe))).collect();
+                return Request::batch(&calls);
+            }
+            Form::CutOff => {
+                let whole = plain(self.id(probe));
+                let text = String::from_utf8_lossy(whole.bytes()).into_owned();
+                return Request::unreadable(text.trim_end_matches('}'));
+            }
+        };
+        // What is wrong may be answered without the id: some servers do not read so far.
+        if risky { request.or_null() } else { request }
     }
 
     fn id(&mut self, probe: &str) -> Id {
@@ -201,18 +282,34 @@ impl Conversation {
         self.session.unasked()
     }
 
+    /// Whether there were as many errors as one session may have.
+    #[must_use]
+    pub fn has_erred_enough(&self) -> bool {
+        self.permit.has_erred_enough()
+    }
+
+    /// The exchanges of a probe so far, in the order of its calls.
+    pub fn exchanges_of<'a>(&'a self, probe: &'a str) -> impl DoubleEndedIterator<Item = &'a Exchange> {
+        self.exchanges.iter().filter(move |exchange| exchange.probe == probe)
+    }
+
+    /// The probe asked last.
+    #[must_use]
+    pub fn latest_probe(&self) -> Option<&str> {
+        self.exchanges.last().map(|exchange| &*exchange.probe)
+    }
+
     /// The latest answer to a probe.
     #[must_use]
     pub fn answer_of(&self, probe: &str) -> Option<Answer<'_>> {
-        let answered = |exchange: &&Exchange| exchange.probe == probe;
-        let reply = self.exchanges.iter().rev().find(answered)?.answer.as_ref()?;
-        Answer::read(reply.response.bytes())
+        let exchange = self.exchanges.iter().rev().find(|exchange| exchange.probe == probe)?;
+        Answer::read(exchange.answer.as_ref()?.response.bytes())
     }
 
     /// How long the latest exchange of a probe waited for the first byte of its answer.
     #[must_use]
     pub fn time_of(&self, probe: &str) -> Option<Duration> {
-        let exchange = self.exchanges.iter().rev().find(|exchange| exchange.probe == probe)?;
+        let exchange = self.exchanges_of(probe).next_back()?;
         let answer = exchange.answer.as_ref()?;
         Some(Duration::from(answer.first_byte).saturating_sub(exchange.sent.into()))
     }
@@ -225,8 +322,26 @@ impl Conversation {
     }
 }
 
+/// The length of a line as ElectrumX charges it: the spaces before its last bracket are free.
+fn without_padding(line: &[u8]) -> usize {
+    let Some((_bracket, rest)) = line.split_last() else { return 0 };
+    rest.trim_ascii_end().len() + 1
+}
+
 /// Reads a meter.
 #[must_use]
 pub fn traffic(meter: &electrum::meter::Meter) -> Traffic {
     Traffic { read: meter.read(), written: meter.written() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_free() {
+        assert_eq!(without_padding(b"{\"id\":1          }"), 8);
+        assert_eq!(without_padding(b"[]"), 2);
+        assert_eq!(without_padding(b""), 0);
+    }
 }

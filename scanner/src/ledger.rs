@@ -4,6 +4,9 @@
 //! limits count, we count too, for every server alike. A [`Permit`] is the right to open one
 //! connection; nothing else opens one. Decisions take the clock as an argument.
 
+mod balance;
+mod quiet;
+
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -14,12 +17,55 @@ use std::{
 use electrum::{Host, Subnet};
 use tokio::time::Instant;
 
+pub use self::quiet::{FIRST_QUIET, LONGEST_QUIET};
+use self::{balance::Balance, quiet::Quiet};
+
 /// What opening a connection costs, with its TLS handshake, in E.
 pub const CONNECTION_COST: f64 = 5.0;
-/// Bytes of answers that cost one E.
+/// What an error costs, beside what the request costs anyway, in E.
+pub const ERROR_COST: f64 = 100.0;
+/// What a line that is no JSON costs, in E.
+pub const PARSE_ERROR_COST: f64 = 1_100.0;
+/// Bytes, of requests and answers, that cost one E.
 const BYTES_PER_E: f64 = 5_000.0;
+/// Most errors that we provoke in one session.
+pub const MOST_ERRORS: u32 = 3;
 
-/// How polite we are. Loopback addresses are our own machine: no spacing there.
+/// How heavy a visit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Questions that every wallet asks.
+    Light,
+    /// Everything, a few errors among it.
+    Deep,
+    /// One line that is no JSON, which ElectrumX counts as dear as eleven errors.
+    ParseError,
+}
+
+impl Class {
+    /// Most that one visit may cost, in E.
+    #[must_use]
+    pub fn budget(self) -> f64 {
+        match self {
+            Self::Light => 60.0,
+            Self::Deep => 350.0,
+            Self::ParseError => PARSE_ERROR_COST + 60.0,
+        }
+    }
+
+    /// Least time between two such visits to one server; none beyond the spacing of connections.
+    #[must_use]
+    pub fn spacing(self) -> Option<Duration> {
+        match self {
+            Self::Light => None,
+            Self::Deep => Some(Duration::from_secs(15 * 60)),
+            Self::ParseError => Some(Duration::from_secs(7 * 24 * 60 * 60)),
+        }
+    }
+}
+
+/// How polite we are. Loopback addresses are our own machine: nothing but the number of connections, the
+/// budget of a visit and a wish to be left alone counts there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Politeness {
     /// Least time between two connections to one server.
@@ -28,8 +74,9 @@ pub struct Politeness {
     pub subnet_spacing: Duration,
     /// Most connections to one server at once.
     pub connections: u32,
-    /// Most E for one visit.
-    pub visit_budget: f64,
+    /// Most E that a server, or a /24 or /48, was ever made to spend and has not been given time to forget,
+    /// whatever the transports and the kinds of visits. ElectrumX slows clients down from 1,000.
+    pub most_owed: f64,
 }
 
 impl Default for Politeness {
@@ -38,7 +85,7 @@ impl Default for Politeness {
             server_spacing: Duration::from_secs(10),
             subnet_spacing: Duration::from_secs(10),
             connections: 2,
-            visit_budget: 60.0,
+            most_owed: 700.0,
         }
     }
 }
@@ -48,8 +95,10 @@ impl Default for Politeness {
 pub enum Denied {
     /// Ask again then.
     NotBefore(Instant),
-    /// The server asked to be left alone; it is, for the rest of the scan.
-    LeftAlone,
+    /// Too soon for a visit of this class; a lighter one may be in order.
+    NotDue(Instant),
+    /// The server asked to be left alone, and is, until then.
+    LeftAlone(Instant),
 }
 
 /// Who was visited when, and who asked not to be.
@@ -62,14 +111,57 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct State {
     servers: HashMap<Host, Account>,
-    subnets: HashMap<Subnet, Instant>,
+    subnets: HashMap<Subnet, Account>,
 }
 
-#[derive(Debug, Default)]
+/// What is known of a server, of an address that several servers may share, or of a neighbourhood.
+#[derive(Debug)]
 struct Account {
     last: Option<Instant>,
     open: u32,
-    left_alone: bool,
+    due: HashMap<Class, Instant>,
+    quiet: Quiet,
+    balance: Balance,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        Self { last: None, open: 0, due: HashMap::new(), quiet: Quiet::default(), balance: Balance::new(now) }
+    }
+
+    /// When the next connection may be opened that may cost so much.
+    fn next(&self, spacing: Duration, room: f64, now: Instant) -> Instant {
+        let spaced = self.last.map_or(now, |last| last + spacing);
+        spaced.max(self.balance.when(room, now))
+    }
+
+    fn open(&mut self, budget: f64, now: Instant) {
+        self.last = Some(now);
+        self.open += 1;
+        self.balance.add(budget, now);
+    }
+
+    fn close(&mut self, unspent: f64, now: Instant) {
+        self.open = self.open.saturating_sub(1);
+        self.balance.add(-unspent, now);
+    }
+}
+
+impl State {
+    fn server(&mut self, host: &Host, now: Instant) -> &mut Account {
+        self.servers.entry(host.clone()).or_insert_with(|| Account::new(now))
+    }
+
+    fn subnet(&mut self, subnet: Subnet, now: Instant) -> &mut Account {
+        self.subnets.entry(subnet).or_insert_with(|| Account::new(now))
+    }
+
+    /// Until when a server is left alone, because it said so under this name or at this address.
+    fn quiet_until(&self, server: &Host, address: Option<IpAddr>, now: Instant) -> Option<Instant> {
+        let by_address = address.map(Host::Address);
+        let accounts = [Some(server), by_address.as_ref()].into_iter().flatten();
+        accounts.filter_map(|host| self.servers.get(host)?.quiet.until(now)).max()
+    }
 }
 
 impl Ledger {
@@ -87,50 +179,69 @@ impl Ledger {
         self: &Arc<Self>,
         server: &Host,
         address: Option<IpAddr>,
+        class: Class,
         now: Instant,
     ) -> Result<Permit, Denied> {
+        let politeness = self.politeness;
         let mut state = self.state();
-        let State { servers, subnets } = &mut *state;
-        let account = servers.entry(server.clone()).or_default();
-        if account.left_alone {
-            return Err(Denied::LeftAlone);
+        if let Some(until) = state.quiet_until(server, address, now) {
+            return Err(Denied::LeftAlone(until));
         }
-        if account.open >= self.politeness.connections {
+        let account = state.server(server, now);
+        if account.open >= politeness.connections {
             return Err(Denied::NotBefore(now + Duration::from_secs(1)));
         }
+        let subnet = address.map(Subnet::from);
         if !address.is_some_and(|ip| ip.is_loopback()) {
-            let subnet = address.map(Subnet::from);
-            let by_server = account.last.map(|last| last + self.politeness.server_spacing);
-            let by_subnet =
-                subnet.and_then(|s| subnets.get(&s)).map(|last| *last + self.politeness.subnet_spacing);
-            if let Some(earliest) = by_server.max(by_subnet).filter(|earliest| *earliest > now) {
+            if let Some(due) = account.due.get(&class).filter(|due| **due > now) {
+                return Err(Denied::NotDue(*due));
+            }
+            let room = politeness.most_owed - class.budget();
+            let by_server = account.next(politeness.server_spacing, room, now);
+            let by_subnet = subnet.map(|s| state.subnet(s, now).next(politeness.subnet_spacing, room, now));
+            let earliest = by_subnet.map_or(by_server, |by_subnet| by_subnet.max(by_server));
+            if earliest > now {
                 return Err(Denied::NotBefore(earliest));
             }
-            if let Some(subnet) = subnet {
-                subnets.insert(subnet, now);
-            }
         }
-        account.last = Some(now);
-        account.open += 1;
-        Ok(Permit {
-            ledger: Arc::clone(self),
-            server: server.clone(),
-            budget: self.politeness.visit_budget,
-            spent: 0.0,
-        })
+        let account = state.server(server, now);
+        account.open(class.budget(), now);
+        if let Some(spacing) = class.spacing() {
+            account.due.insert(class, now + spacing);
+        }
+        if let Some(subnet) = subnet {
+            state.subnet(subnet, now).open(class.budget(), now);
+        }
+        let (ledger, server) = (Arc::clone(self), server.clone());
+        Ok(Permit { ledger, server, address, class, spent: 0.0, reserved: 0.0, errors: 0, risks: 0 })
     }
 
     /// Waits for the right to open one connection.
     ///
     /// # Errors
-    /// [`Denied::LeftAlone`] where waiting does not help.
-    pub async fn wait(self: &Arc<Self>, server: &Host, address: Option<IpAddr>) -> Result<Permit, Denied> {
+    /// [`Denied`] where waiting for a turn does not help.
+    pub async fn wait(
+        self: &Arc<Self>,
+        server: &Host,
+        address: Option<IpAddr>,
+        class: Class,
+    ) -> Result<Permit, Denied> {
         loop {
-            match self.permit(server, address, Instant::now()) {
+            match self.permit(server, address, class, Instant::now()) {
                 Err(Denied::NotBefore(earliest)) => tokio::time::sleep_until(earliest).await,
                 decided => return decided,
             }
         }
+    }
+
+    /// Remembers, from an earlier scan, when the next visit of a class is due at a server.
+    pub fn not_before(&self, server: &Host, class: Class, due: Instant) {
+        self.state().server(server, Instant::now()).due.insert(class, due);
+    }
+
+    /// Remembers, from an earlier scan, that a server said stop, and until when it is left alone.
+    pub fn leave_alone_until(&self, server: &Host, until: Instant) {
+        self.state().server(server, Instant::now()).quiet.keep_until(until);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -145,24 +256,60 @@ impl Ledger {
 pub struct Permit {
     ledger: Arc<Ledger>,
     server: Host,
-    budget: f64,
+    address: Option<IpAddr>,
+    class: Class,
     spent: f64,
+    /// What risky requests that wait for an answer may cost yet.
+    reserved: f64,
+    errors: u32,
+    risks: u32,
 }
 
 impl Permit {
     /// Takes a cost out of the budget, or says that it does not fit any more.
     #[must_use]
     pub fn charge(&mut self, cost: f64) -> bool {
-        let fits = self.spent + cost <= self.budget;
+        let fits = self.spent + self.reserved + cost <= self.class.budget();
         if fits {
             self.spent += cost;
         }
         fits
     }
 
-    /// Charges what an answer of so many bytes cost. It was sent already: there is nothing to refuse.
-    #[expect(clippy::cast_precision_loss, reason = "answers are shorter than 2^52 bytes")]
-    pub fn charge_answer(&mut self, bytes: usize) {
+    /// Takes the cost of a request that may be answered by an error out of the budget, and sets the cost of
+    /// the error aside; or says that it does not fit, or that there were errors enough.
+    #[must_use]
+    pub fn risk(&mut self, cost: f64, error_cost: f64) -> bool {
+        if self.errors + self.risks >= MOST_ERRORS || !self.charge(cost + error_cost) {
+            return false;
+        }
+        self.spent -= error_cost;
+        self.reserved += error_cost;
+        self.risks += 1;
+        true
+    }
+
+    /// The risky request was answered, or will not be any more.
+    pub fn risk_over(&mut self, error_cost: f64) {
+        self.reserved -= error_cost;
+        self.risks = self.risks.saturating_sub(1);
+    }
+
+    /// Charges an error. It happened: there is nothing to refuse.
+    pub fn charge_error(&mut self, cost: f64) {
+        self.spent += cost;
+        self.errors += 1;
+    }
+
+    /// Whether the session has had all the errors it may have.
+    #[must_use]
+    pub fn has_erred_enough(&self) -> bool {
+        self.errors >= MOST_ERRORS
+    }
+
+    /// Charges bytes that travelled, in either direction.
+    #[expect(clippy::cast_precision_loss, reason = "lines are shorter than 2^52 bytes")]
+    pub fn charge_bytes(&mut self, bytes: usize) {
         self.spent += bytes as f64 / BYTES_PER_E;
     }
 
@@ -172,16 +319,25 @@ impl Permit {
         self.spent
     }
 
-    /// The server asked to be left alone: no more permits for it.
-    pub fn leave_alone(&self) {
-        self.ledger.state().servers.entry(self.server.clone()).or_default().left_alone = true;
+    /// The server showed that it wants to be left alone: no permits for it, nor for its address, for a while.
+    pub fn leave_alone(&self, now: Instant) {
+        let mut state = self.ledger.state();
+        state.server(&self.server, now).quiet.begin(now);
+        let same = matches!(&self.server, Host::Address(ip) if self.address == Some(*ip));
+        if let Some(address) = self.address.filter(|_| !same) {
+            state.server(&Host::Address(address), now).quiet.begin(now);
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(account) = self.ledger.state().servers.get_mut(&self.server) {
-            account.open = account.open.saturating_sub(1);
+        let now = Instant::now();
+        let unspent = self.class.budget() - self.spent;
+        let mut state = self.ledger.state();
+        state.server(&self.server, now).close(unspent, now);
+        if let Some(address) = self.address {
+            state.subnet(address.into(), now).close(unspent, now);
         }
     }
 }
@@ -198,64 +354,145 @@ mod tests {
         text.parse().ok()
     }
 
+    fn ledger() -> Arc<Ledger> {
+        Ledger::new(Politeness::default())
+    }
+
     const TEN: Duration = Duration::from_secs(10);
 
     #[test]
     fn a_server_and_its_neighbours_are_left_in_peace_for_ten_seconds() {
-        let (ledger, now) = (Ledger::new(Politeness::default()), Instant::now());
-        let (a, b, c) = (host("a.example"), host("b.example"), host("c.example"));
-        drop(ledger.permit(&a, ip("203.0.113.1"), now).expect("the first"));
+        let (ledger, now) = (ledger(), Instant::now());
+        let ask = |server: &str, address: &str, at: Instant| {
+            ledger.permit(&host(server), ip(address), Class::Light, at).map(drop)
+        };
+        let later = Err(Denied::NotBefore(now + TEN));
+        assert_eq!(ask("a.example", "203.0.113.1", now), Ok(()));
         // The same name at another address, and another name in the same /24.
-        assert_eq!(ledger.permit(&a, ip("198.51.100.1"), now).err(), Some(Denied::NotBefore(now + TEN)));
-        assert_eq!(ledger.permit(&b, ip("203.0.113.99"), now).err(), Some(Denied::NotBefore(now + TEN)));
-        assert!(ledger.permit(&c, ip("203.0.114.1"), now).is_ok());
-        assert!(ledger.permit(&a, ip("203.0.113.1"), now + TEN).is_ok());
-        assert_eq!(
-            ledger.permit(&b, ip("203.0.113.99"), now + TEN).err(),
-            Some(Denied::NotBefore(now + TEN * 2))
-        );
-        assert!(ledger.permit(&host("2001:db8::1"), ip("2001:db8::1"), now).is_ok());
-        assert!(ledger.permit(&host("2001:db8:0:9::1"), ip("2001:db8:0:9::1"), now).is_err());
+        assert_eq!(ask("a.example", "198.51.100.1", now), later);
+        assert_eq!(ask("b.example", "203.0.113.99", now), later);
+        assert_eq!(ask("c.example", "203.0.114.1", now), Ok(()));
+        assert_eq!(ask("a.example", "203.0.113.1", now + TEN), Ok(()));
+        assert_eq!(ask("b.example", "203.0.113.99", now + TEN), Err(Denied::NotBefore(now + TEN * 2)));
+        assert_eq!(ask("2001:db8::1", "2001:db8::1", now), Ok(()));
+        assert_eq!(ask("2001:db8:0:9::1", "2001:db8:0:9::1", now), later);
     }
 
     #[test]
     fn behind_a_proxy_the_server_alone_counts() {
-        let (ledger, now) = (Ledger::new(Politeness::default()), Instant::now());
-        assert!(ledger.permit(&host("a.example"), None, now).is_ok());
-        assert!(ledger.permit(&host("a.example"), None, now).is_err());
-        assert!(ledger.permit(&host("b.example"), None, now).is_ok());
+        let (ledger, now) = (ledger(), Instant::now());
+        assert!(ledger.permit(&host("a.example"), None, Class::Light, now).is_ok());
+        assert!(ledger.permit(&host("a.example"), None, Class::Light, now).is_err());
+        assert!(ledger.permit(&host("b.example"), None, Class::Light, now).is_ok());
     }
 
     #[test]
     fn never_more_than_two_connections_even_on_loopback() {
-        let (ledger, now) = (Ledger::new(Politeness::default()), Instant::now());
-        let server = host("127.0.0.1");
-        let first = ledger.permit(&server, ip("127.0.0.1"), now).expect("one");
-        let _second = ledger.permit(&server, ip("127.0.0.1"), now).expect("two");
-        assert!(matches!(ledger.permit(&server, ip("127.0.0.1"), now), Err(Denied::NotBefore(_))));
+        let (ledger, now) = (ledger(), Instant::now());
+        let ask = || ledger.permit(&host("127.0.0.1"), ip("127.0.0.1"), Class::Deep, now);
+        let first = ask().expect("one");
+        let _second = ask().expect("two");
+        assert!(matches!(ask(), Err(Denied::NotBefore(_))));
         drop(first);
-        assert!(ledger.permit(&server, ip("127.0.0.1"), now).is_ok());
+        assert!(ask().is_ok());
     }
 
     #[test]
-    fn the_budget_is_a_wall_and_answers_count() {
-        let ledger = Ledger::new(Politeness { visit_budget: 10.0, ..Politeness::default() });
-        let mut permit = ledger.permit(&host("a.example"), None, Instant::now()).expect("a permit");
-        assert!(permit.charge(9.0) && !permit.charge(2.0) && permit.charge(0.5));
-        permit.charge_answer(5_000);
-        assert!((permit.spent() - 10.5).abs() < 1e-9);
+    fn the_budget_is_a_wall_and_bytes_and_errors_count() {
+        let ledger = ledger();
+        let mut permit =
+            ledger.permit(&host("a.example"), None, Class::Light, Instant::now()).expect("a permit");
+        assert!(permit.charge(50.0) && !permit.charge(11.0) && permit.charge(9.0));
+        permit.charge_bytes(5_000);
+        assert!((permit.spent() - 60.0).abs() < 1e-9);
         assert!(!permit.charge(0.1));
+        permit.charge_error(ERROR_COST);
+        assert!((permit.spent() - 160.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn risks_are_paid_for_beforehand_and_three_errors_are_enough() {
+        let ledger = ledger();
+        let mut permit =
+            ledger.permit(&host("a.example"), None, Class::Deep, Instant::now()).expect("a permit");
+        assert!(permit.charge(40.0));
+        assert!(permit.risk(1.0, ERROR_COST) && permit.risk(1.0, ERROR_COST) && permit.risk(1.0, ERROR_COST));
+        assert!(!permit.risk(0.0, 0.0), "three errors are possible already");
+        assert!(!permit.charge(10.0), "what may be spent is set aside");
+        permit.risk_over(ERROR_COST);
+        assert!(permit.charge(10.0) && permit.risk(1.0, 10.0));
+        for _ in 0..MOST_ERRORS {
+            permit.charge_error(0.0);
+        }
+        assert!(permit.has_erred_enough() && !permit.risk(0.0, 0.0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_lasts_as_long_as_it_must_and_a_stop_is_final() {
-        let ledger = Ledger::new(Politeness::default());
+    async fn deep_visits_are_a_quarter_of_an_hour_apart_and_light_ones_may_come_between() {
+        let ledger = ledger();
         let (server, began) = (host("a.example"), Instant::now());
-        let permit = ledger.wait(&server, None).await.expect("at once");
+        let ask = |class| ledger.permit(&server, ip("203.0.113.1"), class, Instant::now()).map(drop);
+        assert_eq!(ask(Class::Deep), Ok(()));
+        tokio::time::advance(TEN).await;
+        let due = began + Duration::from_secs(900);
+        assert_eq!(ask(Class::Deep), Err(Denied::NotDue(due)));
+        assert_eq!(ask(Class::Light), Ok(()));
+        tokio::time::advance(Duration::from_secs(890)).await;
+        assert_eq!(ask(Class::Deep), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_neighbourhood_never_owes_more_than_it_may() {
+        let ledger = ledger();
+        let ask = |name: &str, class| ledger.permit(&host(name), ip("203.0.113.1"), class, Instant::now());
+        let mut first = ask("a.example", Class::Deep).expect("a permit");
+        assert!(first.charge(340.0));
+        drop(first);
+        tokio::time::advance(TEN).await;
+        let mut second = ask("b.example", Class::Deep).expect("340 - 10 + 350 is less than 700");
+        assert!(second.charge(350.0));
+        drop(second);
+        tokio::time::advance(TEN).await;
+        // 340 + 350 - 20 are owed; 60 more fit when 30 have decayed.
+        let earliest = Instant::now() + Duration::from_secs(30);
+        assert_eq!(ask("c.example", Class::Light).err(), Some(Denied::NotBefore(earliest)));
+        // The dearest visit waits until nothing is owed any more.
+        let earliest = Instant::now() + Duration::from_secs(670);
+        assert_eq!(ask("c.example", Class::ParseError).err(), Some(Denied::NotBefore(earliest)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_lasts_as_long_as_it_must() {
+        let ledger = ledger();
+        let (server, began) = (host("a.example"), Instant::now());
+        drop(ledger.wait(&server, None, Class::Light).await.expect("at once"));
         assert_eq!(began.elapsed(), Duration::ZERO);
-        drop(ledger.wait(&server, None).await.expect("later"));
+        drop(ledger.wait(&server, None, Class::Light).await.expect("later"));
         assert_eq!(began.elapsed(), TEN);
-        permit.leave_alone();
-        assert!(matches!(ledger.wait(&server, None).await, Err(Denied::LeftAlone)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_stop_is_left_alone_for_an_hour_by_name_and_by_address() {
+        let ledger = ledger();
+        let began = Instant::now();
+        let ask = |name: &str| ledger.permit(&host(name), ip("203.0.113.1"), Class::Light, Instant::now());
+        ask("a.example").expect("a permit").leave_alone(Instant::now());
+        let left_alone = Some(Denied::LeftAlone(began + FIRST_QUIET));
+        assert_eq!(ask("a.example").err(), left_alone);
+        assert_eq!(ask("alias.example").err(), left_alone);
+        tokio::time::advance(FIRST_QUIET - Duration::from_secs(1)).await;
+        assert_eq!(ask("a.example").err(), left_alone);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let again = ask("a.example").expect("an hour later");
+        again.leave_alone(Instant::now());
+        assert_eq!(ask("alias.example").err(), Some(Denied::LeftAlone(began + FIRST_QUIET * 3)));
+    }
+
+    #[test]
+    fn what_an_earlier_scan_did_counts() {
+        let (ledger, now) = (ledger(), Instant::now());
+        ledger.not_before(&host("a.example"), Class::ParseError, now + TEN);
+        let asked = ledger.permit(&host("a.example"), None, Class::ParseError, now);
+        assert_eq!(asked.err(), Some(Denied::NotDue(now + TEN)));
     }
 }

@@ -3,10 +3,14 @@
 //! This crate talks to servers and to nobody else: it knows nothing of Kubernetes, and concludes
 //! nothing from what it hears.
 
+pub mod acquaintance;
+pub mod agenda;
 pub mod conversation;
+mod course;
 pub mod discovery;
 pub mod gate;
 pub mod ledger;
+pub mod objects;
 pub mod outcome;
 pub mod probe;
 pub mod sweep;

@@ -3,12 +3,16 @@
 use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 
 use electrum::{Endpoint, guard::Guard};
+use jiff::Timestamp;
 use model::Visit;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
-    discovery::{Admission, Frontier, Listing, Refusals, Server, Source, parse_peers},
+    acquaintance::Acquaintances,
+    agenda::{Agenda, Profile, itineraries},
+    discovery::{Admission, Frontier, Listing, Refusals, Server, Source, own_websockets, parse_peers},
     gate::Gate,
+    objects::Objects,
     visit::{Visited, Visitor},
 };
 
@@ -16,10 +20,14 @@ use crate::{
 const PREPARED_PER_PLACE: usize = 8;
 /// How long visits under way may go on once we are asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// Servers that are asked for objects before a round goes without.
+const OBJECT_TRIES: usize = 5;
 
 /// How to sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// How much to ask.
+    pub profile: Profile,
     /// How many times everybody is visited.
     pub rounds: u32,
     /// From the beginning of one round to the beginning of the next, if it takes less.
@@ -35,126 +43,215 @@ pub struct Options {
 /// What happens during a sweep.
 #[derive(Debug)]
 pub enum Event {
-    /// A round begins with so many endpoints to visit.
+    /// A round begins with so many visits to make.
     Round {
         /// Counted from 1.
         number: u32,
-        /// Endpoints known by then.
-        endpoints: usize,
+        /// Visits known by then.
+        visits: usize,
     },
-    /// So many more endpoints became known.
+    /// So many more visits are to be made.
     Learnt {
-        /// New endpoints.
-        endpoints: usize,
+        /// More visits.
+        visits: usize,
         /// Listings that were turned away, by reason.
         refused: Refusals,
     },
     /// A visit ended.
     Visited(Box<Visit>),
-    /// A visit came to nothing: its server asked to be left alone, or we were asked to stop.
-    Skipped,
+    /// So many visits came to nothing: their server is left alone, or we were asked to stop.
+    Skipped(usize),
+    /// From now on every server is asked about these.
+    Objects(Arc<Objects>),
+}
+
+/// What a sweep begins and ends with.
+#[derive(Debug)]
+pub struct World {
+    /// The servers.
+    pub frontier: Frontier,
+    /// What is known of them.
+    pub acquaintances: Acquaintances,
 }
 
 /// Sweeps until the last round is done or `gate` is closed. Events go to `events`; if nobody listens any
 /// more, the sweep ends.
 pub async fn run(
     visitor: Arc<Visitor>,
-    mut frontier: Frontier,
+    mut world: World,
     options: Options,
     gate: Gate,
     events: mpsc::Sender<Event>,
-) -> Frontier {
+) -> World {
     for number in 1..=options.rounds {
         let began = Instant::now();
-        let mut round =
-            Round { visitor: &visitor, frontier: &mut frontier, options, gate: &gate, events: &events };
+        let mut round = Round { visitor: &visitor, world: &mut world, options, gate: &gate, events: &events };
         let finished = round.run(number).await;
         let last = number == options.rounds;
-        if !finished
+        if finished.is_none()
             || (!last && gate.wait(tokio::time::sleep_until(began + options.interval)).await.is_none())
         {
             break;
         }
     }
-    frontier
+    world
 }
 
 struct Round<'a> {
     visitor: &'a Arc<Visitor>,
-    frontier: &'a mut Frontier,
+    world: &'a mut World,
     options: Options,
     gate: &'a Gate,
     events: &'a mpsc::Sender<Event>,
 }
 
+/// Visits to one endpoint that are still to be made, one after the other.
+struct Itinerary {
+    endpoint: Endpoint,
+    agendas: VecDeque<Agenda>,
+}
+
 impl Round<'_> {
-    /// Whether the round went to its end.
-    async fn run(&mut self, number: u32) -> bool {
-        let mut queue = VecDeque::from(endpoints_of(self.frontier.servers()));
-        if self.tell(Event::Round { number, endpoints: queue.len() }).await.is_none() {
-            return false;
-        }
+    /// None where the round did not go to its end.
+    async fn run(&mut self, number: u32) -> Option<()> {
+        let mut queue: VecDeque<Itinerary> = self.planned(self.world.frontier.servers()).into();
+        self.tell(Event::Round { number, visits: visits_in(&queue) }).await?;
+        self.find_objects().await?;
         let mut visits = JoinSet::new();
         loop {
             while visits.len() < self.options.concurrency * PREPARED_PER_PLACE {
-                let Some(endpoint) = queue.pop_front() else { break };
-                visits.spawn(self.prepare(endpoint));
+                let Some(itinerary) = queue.pop_front() else { break };
+                visits.spawn(self.prepare(itinerary));
             }
             match self.gate.wait(visits.join_next()).await {
-                Some(None) => return true,
-                Some(Some(ended)) => {
-                    let Some(learnt) = self.take(ended).await else { return false };
-                    queue.extend(learnt);
-                }
+                Some(None) => return Some(()),
+                Some(Some(ended)) => queue.extend(self.take(ended).await?),
                 None => {
                     self.drain(visits).await;
-                    return false;
+                    return None;
                 }
             }
         }
     }
 
-    fn prepare(&self, endpoint: Endpoint) -> impl Future<Output = Option<Visited>> + Send + 'static {
-        let learnt_from = self.frontier.sources_of(&endpoint.host).map(ToString::to_string).collect();
-        let (visitor, gate) = (Arc::clone(self.visitor), self.gate.clone());
-        async move { visitor.visit(&endpoint, learnt_from, &gate).await }
+    /// What is to be done at these servers: first one endpoint of each, then the second ones, so that the
+    /// spacing between two visits to one server is mostly over before it is asked for.
+    fn planned<'s>(&self, servers: impl Iterator<Item = &'s Server>) -> Vec<Itinerary> {
+        let now = Timestamp::now();
+        let mut ranked: Vec<(usize, Itinerary)> = Vec::new();
+        for server in servers {
+            // Encrypted endpoints come last in their order, and are what wallets use.
+            let endpoints: Vec<Endpoint> = server.endpoints().iter().rev().cloned().collect();
+            let acquaintance = self.world.acquaintances.of(server.host());
+            let series = rand::random_range(1..1 << 53);
+            let planned = itineraries(self.options.profile, &endpoints, &acquaintance, series, now);
+            ranked.extend(
+                planned.into_iter().map(|(endpoint, agendas)| Itinerary { endpoint, agendas }).enumerate(),
+            );
+        }
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.into_iter().map(|(_, itinerary)| itinerary).collect()
     }
 
-    /// Passes a visit on; gives the endpoints that it told of for the first time. None where nobody
-    /// listens any more.
+    /// Looks for objects, once in a sweep, where deep visits will want them. None where nobody listens any more
+    /// or the gate was closed.
+    async fn find_objects(&mut self) -> Option<()> {
+        if self.options.profile == Profile::Light || self.visitor.objects.get().is_some() {
+            return Some(());
+        }
+        let candidates: Vec<Endpoint> =
+            self.world.frontier.servers().filter_map(|server| server.endpoints().last().cloned()).collect();
+        let mut tries = 0;
+        for endpoint in candidates {
+            let learnt_from = self.learnt_from(&endpoint);
+            let Some(visited) = self.visitor.visit(&endpoint, &Agenda::Objects, learnt_from, self.gate).await
+            else {
+                continue;
+            };
+            let conversed = !visited.visit.exchanges.is_empty();
+            self.tell(Event::Learnt { visits: 1, refused: Refusals::default() }).await?;
+            self.tell(Event::Visited(Box::new(visited.visit))).await?;
+            if let Some(objects) = visited.objects.filter(|objects| !objects.outputs.is_empty()) {
+                let objects = Arc::clone(self.visitor.objects.get_or_init(|| Arc::new(objects)));
+                return self.tell(Event::Objects(objects)).await;
+            }
+            tries += usize::from(conversed);
+            if tries == OBJECT_TRIES {
+                break;
+            }
+        }
+        Some(())
+    }
+
+    fn learnt_from(&self, endpoint: &Endpoint) -> Vec<String> {
+        self.world.frontier.sources_of(&endpoint.host).map(ToString::to_string).collect()
+    }
+
+    fn prepare(
+        &self,
+        mut itinerary: Itinerary,
+    ) -> impl Future<Output = (Itinerary, Option<Visited>)> + Send + 'static {
+        let learnt_from = self.learnt_from(&itinerary.endpoint);
+        let (visitor, gate) = (Arc::clone(self.visitor), self.gate.clone());
+        async move {
+            let Some(agenda) = itinerary.agendas.pop_front() else { return (itinerary, None) };
+            let visited = visitor.visit(&itinerary.endpoint, &agenda, learnt_from, &gate).await;
+            (itinerary, visited)
+        }
+    }
+
+    /// Passes a visit on; gives what is to be done next. None where nobody listens any more.
     async fn take(
         &mut self,
-        ended: Result<Option<Visited>, tokio::task::JoinError>,
-    ) -> Option<Vec<Endpoint>> {
-        let visited = match ended {
-            Ok(Some(visited)) => visited,
-            Ok(None) => return self.tell(Event::Skipped).await.map(|()| Vec::new()),
+        ended: Result<(Itinerary, Option<Visited>), tokio::task::JoinError>,
+    ) -> Option<Vec<Itinerary>> {
+        let (itinerary, visited) = match ended {
+            Ok((itinerary, Some(visited))) => (itinerary, visited),
+            Ok((itinerary, None)) => {
+                return self.tell(Event::Skipped(1 + itinerary.agendas.len())).await.map(|()| Vec::new());
+            }
             Err(error) => {
                 tracing::error!("a visit was lost: {error}");
-                return self.tell(Event::Skipped).await.map(|()| Vec::new());
+                return self.tell(Event::Skipped(1)).await.map(|()| Vec::new());
             }
         };
-        let admitted = self.admit(&visited);
+        self.world.acquaintances.take(&visited.visit);
+        let admission = self.admit(&visited);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
-        let Some(admission) = admitted else { return Some(Vec::new()) };
-        let endpoints = endpoints_of(admission.new.iter().chain(&admission.changed));
-        self.tell(Event::Learnt { endpoints: endpoints.len(), refused: admission.refused }).await?;
-        Some(endpoints)
+        let learnt = self.planned(admission.new.iter());
+        // Of servers that are known already only the new endpoints are new: nothing dear is asked twice.
+        let light = |endpoint: &Endpoint| Itinerary {
+            endpoint: endpoint.clone(),
+            agendas: VecDeque::from([Agenda::Light { offer: crate::probe::Offer::Usual }]),
+        };
+        let changed = admission.changed.iter().flat_map(Server::endpoints).map(light);
+        let mut next: Vec<Itinerary> = learnt.into_iter().chain(changed).collect();
+        if !next.is_empty() || admission.refused.total() > 0 {
+            self.tell(Event::Learnt { visits: visits_in(&next), refused: admission.refused }).await?;
+        }
+        next.extend(Some(itinerary).filter(|itinerary| !itinerary.agendas.is_empty()));
+        Some(next)
     }
 
-    fn admit(&mut self, visited: &Visited) -> Option<Admission> {
-        let peers = visited.peers.as_ref().filter(|_| self.options.follow_peers)?;
-        let source = Source::Peer(visited.visit.endpoint.host.clone());
-        let most = self.frontier.caps().per_source;
+    fn admit(&mut self, visited: &Visited) -> Admission {
+        if !self.options.follow_peers {
+            return Admission::default();
+        }
+        let host = &visited.visit.endpoint.host;
+        let source = Source::Peer(host.clone());
+        let most = self.world.frontier.caps().per_source;
         // A list that is none teaches nothing; its bytes are in the record.
-        let list = parse_peers(peers, self.visitor.network, most).ok()?;
+        let listed =
+            visited.peers.as_ref().and_then(|peers| parse_peers(peers, self.visitor.network, most).ok());
+        let peers = listed.into_iter().flat_map(|list| list.rows).map(Listing::from);
+        let own = visited.features.as_ref().and_then(|features| own_websockets(features, host));
         let guard = self.options.guard;
         let admissible = |ip: IpAddr| guard.check(ip).is_ok();
-        Some(self.frontier.admit(&source, list.rows.into_iter().map(Listing::from), admissible))
+        self.world.frontier.admit(&source, peers.chain(own.map(Listing::from)), admissible)
     }
 
     /// Lets the visits under way end, for a while.
-    async fn drain(&mut self, mut visits: JoinSet<Option<Visited>>) {
+    async fn drain(&mut self, mut visits: JoinSet<(Itinerary, Option<Visited>)>) {
         let deadline = Instant::now() + GRACE;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, visits.join_next()).await {
             if self.take(ended).await.is_none() {
@@ -168,11 +265,6 @@ impl Round<'_> {
     }
 }
 
-/// Endpoints in the order of visits: first one endpoint of each server, then the second ones, so that
-/// the spacing between two visits to one server is mostly over before it is asked for.
-fn endpoints_of<'a>(servers: impl Iterator<Item = &'a Server>) -> Vec<Endpoint> {
-    let mut ranked: Vec<(usize, &Endpoint)> =
-        servers.flat_map(|server| server.endpoints().iter().rev().enumerate()).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, endpoint)| endpoint.clone()).collect()
+fn visits_in<'a>(itineraries: impl IntoIterator<Item = &'a Itinerary>) -> usize {
+    itineraries.into_iter().map(|itinerary| itinerary.agendas.len()).sum()
 }

@@ -1,36 +1,40 @@
-//! One visit: resolve, ask for a permit, connect, probe, record. A visit never fails; whatever happens
-//! is its outcome.
+//! One visit: resolve, ask for a permit, connect, follow the agenda, record. A visit never fails; whatever
+//! happens is its outcome.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
-use data_encoding::HEXLOWER;
+use bitcoin::{
+    ScriptBuf, WScriptHash,
+    hashes::{Hash as _, sha256},
+};
 use electrum::{
     Endpoint, Network,
-    dial::{DialError, Dialer, Resolved, Route, RouteError},
-    message::Answer,
-    session::SessionError,
+    dial::{DialError, Dialer, Family, Resolved, Route, RouteError},
     tls,
 };
 use jiff::Timestamp;
 use model::{
     Outcome, Seconds, Visit,
+    purpose::{Arm, Factor, Twin},
     visit::{Resolution, Timings, Traffic, Unasked},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::SemaphorePermit, time::Instant};
 
 use crate::{
-    conversation::{Conversation, Round, traffic},
+    agenda::{Agenda, borrowed_name},
+    conversation::{Conversation, traffic},
+    course::{self, Course},
     discovery::Exclusions,
     gate::Gate,
-    ledger::{CONNECTION_COST, Denied, Ledger, Permit},
-    outcome::{of_dial, of_route, of_session},
-    probe::{Known, Needs, Pace, Probe},
+    ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
+    objects::{self, Objects},
+    outcome::{of_dial, of_route},
+    probe::Known,
 };
-
-/// Time per call after which a one-by-one probe has shown what it can: ElectrumX from 1.18 on delays
-/// small answers on purpose, by a second each.
-const SLOW_CALL: std::time::Duration = std::time::Duration::from_millis(800);
 
 /// Makes visits, all by the same rules.
 #[derive(Debug)]
@@ -47,9 +51,9 @@ pub struct Visitor {
     pub vantage: String,
     /// How we name ourselves.
     pub client_name: String,
-    /// What to ask.
-    pub probes: &'static [Probe],
-    /// What makes control script hashes unguessable.
+    /// What every server is asked about, once it is known.
+    pub objects: OnceLock<Arc<Objects>>,
+    /// What makes control scripts unguessable.
     pub secret: [u8; 32],
 }
 
@@ -60,33 +64,32 @@ pub struct Visited {
     pub visit: Visit,
     /// The whole `result` of the peer list, where one came (M4). The record may hold it cut.
     pub peers: Option<Vec<u8>>,
-}
-
-/// How a conversation went, as far as the visit is concerned.
-struct Course {
-    outcome: Outcome,
-    detail: Option<String>,
-    peers: Option<Vec<u8>>,
-}
-
-impl Course {
-    fn new(outcome: Outcome, detail: impl Into<Option<String>>) -> Self {
-        Self { outcome, detail: detail.into(), peers: None }
-    }
+    /// The whole `result` of the features, where they came (M1).
+    pub features: Option<Vec<u8>>,
+    /// The objects, where the visit was to find them and did.
+    pub objects: Option<Objects>,
 }
 
 impl Visitor {
-    /// Visits an endpoint as soon as politeness and a free place allow. None where the server asked to be
-    /// left alone in the meantime, or the gate was closed before the visit began.
-    pub async fn visit(&self, endpoint: &Endpoint, learnt_from: Vec<String>, gate: &Gate) -> Option<Visited> {
+    /// Visits an endpoint as soon as politeness and a free place allow; where it is too soon for what is on the
+    /// agenda, for something lighter. None where the server is left alone, there is nothing lighter, or the gate
+    /// was closed before the visit began.
+    pub async fn visit(
+        &self,
+        endpoint: &Endpoint,
+        agenda: &Agenda,
+        learnt_from: Vec<String>,
+        gate: &Gate,
+    ) -> Option<Visited> {
         let resolved = match self.exclusions.covers_host(&endpoint.host) {
             Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
-            None => gate.wait(self.dialer.resolve(&endpoint.host)).await?,
+            None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
         };
         let mut visit = Visit {
             network: self.network,
             endpoint: endpoint.clone(),
             vantage: self.vantage.clone(),
+            purpose: agenda.purpose(),
             learnt_from,
             started_at: now(),
             outcome: Outcome::Answered,
@@ -101,26 +104,36 @@ impl Visitor {
             traffic: Traffic::default(),
             cost: 0.0,
         };
-        let peers = match resolved.route.and_then(|route| self.unless_excluded(route)) {
+        let route = match resolved.route.and_then(|route| self.unless_excluded(route)) {
             Err(error) => {
                 visit.outcome = of_route(&error);
                 visit.detail = Some(error.to_string());
-                None
+                return Some(Visited { visit, peers: None, features: None, objects: None });
             }
-            Ok(route) => {
-                let (place, permit) = self.permit(endpoint, &route, gate).await?;
-                visit.started_at = now();
-                visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
-                let (peers, pointer) = tokio::join!(
-                    self.converse(&mut visit, endpoint, &route, permit),
-                    self.dialer.pointer(&route)
-                );
-                drop(place);
-                visit.resolution.pointer = pointer;
-                peers
-            }
+            Ok(route) => route,
         };
-        Some(Visited { visit, peers })
+        let lighter = agenda.lighter();
+        let (place, permit, agenda) = match self.permit(endpoint, &route, agenda.class(), gate).await {
+            Ok((place, permit)) => (place, permit, agenda),
+            Err(Some(Denied::NotDue(_))) => {
+                let lighter = lighter.as_ref()?;
+                let (place, permit) = self.permit(endpoint, &route, lighter.class(), gate).await.ok()?;
+                (place, permit, lighter)
+            }
+            Err(_) => return None,
+        };
+        visit.purpose = agenda.purpose();
+        visit.started_at = now();
+        visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
+        let began = Instant::now();
+        let ((course, objects), pointer) =
+            tokio::join!(self.converse(&mut visit, agenda, &route, permit), self.dialer.pointer(&route));
+        drop(place);
+        visit.timings.total = began.elapsed().into();
+        visit.resolution.pointer = pointer;
+        visit.outcome = course.outcome;
+        visit.detail = course.detail;
+        Some(Visited { visit, peers: course.peers, features: course.features, objects })
     }
 
     fn unless_excluded(&self, route: Route) -> Result<Route, RouteError> {
@@ -130,22 +143,24 @@ impl Visitor {
         }
     }
 
+    /// A place and a permit. `Err(None)` where the gate was closed.
     async fn permit<'g>(
         &self,
         endpoint: &Endpoint,
         route: &Route,
+        class: Class,
         gate: &'g Gate,
-    ) -> Option<(SemaphorePermit<'g>, Permit)> {
+    ) -> Result<(SemaphorePermit<'g>, Permit), Option<Denied>> {
         loop {
-            let place = gate.enter().await?;
-            match self.ledger.permit(&endpoint.host, route.address(), Instant::now()) {
-                Ok(permit) => return Some((place, permit)),
-                Err(Denied::LeftAlone) => return None,
+            let place = gate.enter().await.ok_or(None)?;
+            match self.ledger.permit(&endpoint.host, route.address(), class, Instant::now()) {
+                Ok(permit) => return Ok((place, permit)),
                 Err(Denied::NotBefore(earliest)) => {
                     // Others may use the place in the meantime.
                     drop(place);
-                    gate.wait(tokio::time::sleep_until(earliest)).await?;
+                    gate.wait(tokio::time::sleep_until(earliest)).await.ok_or(None)?;
                 }
+                Err(denied) => return Err(Some(denied)),
             }
         }
     }
@@ -153,102 +168,64 @@ impl Visitor {
     async fn converse(
         &self,
         visit: &mut Visit,
-        endpoint: &Endpoint,
+        agenda: &Agenda,
         route: &Route,
         permit: Permit,
-    ) -> Option<Vec<u8>> {
-        let began = Instant::now();
-        let opened = Conversation::open(&self.dialer, endpoint, route, permit).await;
+    ) -> (Course, Option<Objects>) {
+        let endpoint = visit.endpoint.clone();
+        let opened = Conversation::open(&self.dialer, &endpoint, route, permit).await;
         visit.timings = Timings { dns: visit.timings.dns, ..opened.timings };
         visit.tls = opened.tls;
-        let course = match opened.conversation {
+        let (course, found) = match opened.conversation {
             Ok(mut conversation) => {
-                let course = self.probe(&mut conversation, endpoint).await;
+                let mut known = self.known(&endpoint, agenda);
+                let course = course::follow(&mut conversation, agenda, &mut known).await;
+                let found = match (agenda, known.tip) {
+                    (Agenda::Objects, Some(tip)) => objects::find(&mut conversation, self.network, tip).await,
+                    _ => None,
+                };
                 visit.timings.first_byte = conversation.time_of("H1").map(Seconds::from);
                 let transcript = conversation.close().await;
                 visit.exchanges = transcript.exchanges;
                 visit.unasked = transcript.unasked;
                 visit.cost = transcript.cost;
-                course
+                (course, found)
             }
             Err((error, permit)) => {
                 visit.cost = permit.spent();
                 // Its slot is given back before the second connection asks for one.
                 drop(permit);
-                self.explain(visit, endpoint, route, error).await
+                (self.explain(visit, &endpoint, route, error).await, None)
             }
         };
-        visit.outcome = course.outcome;
-        visit.detail = course.detail;
-        visit.timings.total = began.elapsed().into();
         visit.traffic = traffic(&opened.meter);
-        course.peers
+        (course, found)
     }
 
-    /// Asks everything there is to ask, round by round: each round is all that what is known by then
-    /// allows.
-    async fn probe(&self, conversation: &mut Conversation, endpoint: &Endpoint) -> Course {
-        let mut known = self.known(endpoint);
-        let mut peers = None;
-        let mut left: Vec<&Probe> = self.probes.iter().collect();
-        while !left.is_empty() {
-            let (ready, rest): (Vec<&Probe>, Vec<&Probe>) =
-                left.into_iter().partition(|probe| known.satisfies(probe.needs));
-            if ready.is_empty() {
-                break;
-            }
-            left = rest;
-            let (slow, fast): (Vec<&Probe>, Vec<&Probe>) =
-                ready.into_iter().partition(|probe| probe.pace == Pace::OneByOne);
-            let mut rounds: Vec<Vec<_>> = Vec::new();
-            for probe in slow {
-                rounds.extend((probe.calls)(&known).into_iter().map(|call| vec![(probe.id, call)]));
-            }
-            rounds.push(
-                fast.iter().flat_map(|p| (p.calls)(&known).into_iter().map(|call| (p.id, call))).collect(),
-            );
-
-            let greeting = fast.iter().any(|probe| probe.needs == Needs::Connection);
-            let mut too_slow = false;
-            for round in rounds {
-                let alone = slow_call(&round);
-                if too_slow && alone.is_some() {
-                    continue;
-                }
-                let ended = conversation
-                    .ask(round, |probe, answer| learn(&mut known, &mut peers, probe, answer))
-                    .await;
-                match ended {
-                    Round::Done => {}
-                    Round::ToldToStop(said) => {
-                        return Course { peers, ..Course::new(Outcome::ToldToStop, said) };
-                    }
-                    // Ours ran out; what did come in the meantime says more.
-                    Round::Ended(SessionError::OutOfTime) if greeting && known.protocol.is_none() => {
-                        return ungreeted(conversation);
-                    }
-                    Round::Ended(error) => {
-                        return Course { peers, ..Course::new(of_session(&error), error.to_string()) };
-                    }
-                }
-                too_slow = alone.and_then(|id| conversation.time_of(id)).is_none_or(|took| took > SLOW_CALL);
-            }
-            if greeting && known.protocol.is_none() {
-                return ungreeted(conversation);
-            }
-        }
-        Course { peers, ..Course::new(Outcome::Answered, None) }
-    }
-
-    fn known(&self, endpoint: &Endpoint) -> Known {
-        let control = Sha256::new_with_prefix(self.secret).chain_update(endpoint.host.to_string()).finalize();
+    fn known(&self, endpoint: &Endpoint, agenda: &Agenda) -> Known {
+        let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
         Known {
             network: self.network,
-            client_name: self.client_name.clone(),
-            control: HEXLOWER.encode(&control),
+            client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
+            offer: agenda.offer(),
+            deep: matches!(agenda, Agenda::Deep { .. }),
+            control: self.control(endpoint, Timestamp::now()),
+            objects: self.objects.get().cloned().unwrap_or_default(),
             protocol: None,
             tip: None,
+            script_answered: false,
         }
+    }
+
+    /// A script that nobody has ever used: its own for each server and day, so that a server that saw it before
+    /// is one that was asked by us today.
+    fn control(&self, endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
+        let day = now.as_second() / (24 * 60 * 60);
+        let hash = Sha256::new_with_prefix(self.secret)
+            .chain_update(endpoint.host.to_string())
+            .chain_update(day.to_be_bytes())
+            .finalize();
+        ScriptBuf::new_p2wsh(&WScriptHash::from_raw_hash(sha256::Hash::from_byte_array(hash.into())))
     }
 
     /// Finds out why there was no session. Where TLS found no common ground, one more connection asks the
@@ -264,7 +241,7 @@ impl Visitor {
             return Course::new(of_dial(&error), error.to_string());
         };
         if tls_error.may_be_unsupported()
-            && let Ok(mut permit) = self.ledger.wait(&endpoint.host, route.address()).await
+            && let Ok(mut permit) = self.ledger.wait(&endpoint.host, route.address(), Class::Light).await
             && permit.charge(CONNECTION_COST)
         {
             visit.cost += permit.spent();
@@ -279,43 +256,14 @@ impl Visitor {
     }
 }
 
-/// The probe of a round that is one call alone, to be timed.
-fn slow_call(round: &[(&'static str, crate::probe::Call)]) -> Option<&'static str> {
-    match round {
-        [(id @ "M5", _)] => Some(id),
+/// The family of addresses that a visit is to go to.
+fn family(agenda: &Agenda) -> Option<Family> {
+    match agenda {
+        Agenda::Twin(Twin { factor: Factor::AddressFamily, arm, .. }) => Some(match arm {
+            Arm::A => Family::V4,
+            Arm::B => Family::V6,
+        }),
         _ => None,
-    }
-}
-
-/// Takes from an answer what later probes need.
-fn learn(known: &mut Known, peers: &mut Option<Vec<u8>>, probe: &str, answer: &Answer<'_>) {
-    #[derive(serde::Deserialize)]
-    struct Best {
-        height: u32,
-    }
-    match (probe, answer) {
-        ("H1", answer) => known.protocol = answer.result::<(String, String)>().map(|(_, version)| version),
-        ("C1", answer) => known.tip = answer.result::<Best>().map(|best| best.height),
-        ("M4", Answer::Result(result)) => *peers = Some(result.as_bytes().to_vec()),
-        _ => {}
-    }
-}
-
-/// What a server is that did not greet us back.
-fn ungreeted(conversation: &Conversation) -> Course {
-    match (conversation.answer_of("H1"), conversation.unasked()) {
-        (Some(Answer::Error(error)), _) => {
-            // It speaks the protocol, and not with us.
-            let said = electrum::text::printable(&error.message, 80);
-            Course::new(Outcome::Answered, format!("greeting refused: {said}"))
-        }
-        (Some(Answer::Result(_)), _) => {
-            Course::new(Outcome::NotElectrum, "the greeting's answer is not a name and a version".to_owned())
-        }
-        (None, 0) => Course::new(Outcome::TimedOut, "no answer to the greeting".to_owned()),
-        (None, n) => {
-            Course::new(Outcome::NotElectrum, format!("{n} messages, none of them an answer to the greeting"))
-        }
     }
 }
 

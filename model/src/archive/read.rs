@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use jiff::{Timestamp, tz::TimeZone};
 use object_store::{ObjectStoreExt as _, path::Path};
 
 use super::{Archive, ArchiveError};
@@ -12,12 +13,19 @@ impl Archive {
     /// Every visit, day by day, and within a file in the order in which they ended. A file or line that
     /// cannot be read is an error of its own; what follows it is read all the same.
     pub fn read(&self) -> impl Stream<Item = Result<Visit, ArchiveError>> {
+        self.read_since(Timestamp::MIN)
+    }
+
+    /// The same without the days that had ended by a time; they are not even fetched.
+    pub fn read_since(&self, since: Timestamp) -> impl Stream<Item = Result<Visit, ArchiveError>> {
+        // The names of days sort as the days do.
+        let first_day = Self::visits().join(since.to_zoned(TimeZone::UTC).date().to_string());
         let store = |operation| move |source| ArchiveError::Store { operation, source };
         let listing = async move {
             let listed =
                 self.store.list(Some(&Self::visits())).map_ok(|meta| meta.location).try_collect::<Vec<_>>();
             let mut files = listed.await.map_err(store("listing"))?;
-            files.retain(|path| path.as_ref().ends_with(".jsonl.zst"));
+            files.retain(|path| path.as_ref().ends_with(".jsonl.zst") && *path >= first_day);
             files.sort();
             Ok(stream::iter(files.into_iter().map(Ok)))
         };

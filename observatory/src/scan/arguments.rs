@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use electrum::{Endpoint, Network, dial::Proxy, guard::Guard, limits::Limits, names::Names};
 use jiff::SignedDuration;
-use scanner::probe::{LIGHT, Probe};
+use scanner::agenda;
 
 use crate::output::Usage;
 
@@ -18,14 +18,15 @@ use crate::output::Usage;
 ///
 /// Without --server and --seeds it starts from the servers that the Electrum wallet ships, and follows
 /// what they say about others. Each server is visited politely: at most one connection in ten seconds to
-/// a server or its neighbourhood, at most 60 of ElectrumX's cost units a visit.
+/// a server or its neighbourhood, at most 60 of ElectrumX's cost units (E) a visit, 350 a deep one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory scan --network testnet4
   observatory scan --network mainnet --contact mailto:you@example.org --archive archive
   observatory scan --network mainnet --contact https://example.org/scan --server ssl://electrum.example:50002 --no-peers --json
   observatory scan --network regtest --server tcp://127.0.0.1:50001 --allow-private
-  observatory scan --network signet --rounds 6 --interval 10m")]
+  observatory scan --network signet --rounds 6 --interval 10m
+  observatory scan --network testnet4 --profile deep --rounds 20 --interval 15m")]
 pub(crate) struct Arguments {
     /// mainnet, testnet, testnet4, signet, mutinynet or regtest
     #[arg(long, value_name = "NET")]
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// What to ask
     #[arg(long, value_enum, default_value = "light")]
     pub(crate) profile: Profile,
+    /// What every server is asked about, instead of what is found on its chain (docs/probes.md has the format)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objects: Option<PathBuf>,
     /// How many times everybody is visited
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) rounds: NonZeroU32,
@@ -89,15 +93,18 @@ pub(crate) struct Arguments {
 /// What to ask.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Profile {
-    /// Who is there, which chain, how fast
+    /// Who is there, which chain, how fast: at most 60 E a visit
     Light,
+    /// Everything, a few errors a visit among it: at most 350 E, and a quarter of an hour between such visits to
+    /// one server. Twenty rounds ask the whole catalogue
+    Deep,
 }
 
-impl Profile {
-    /// The probes of the profile.
-    pub(crate) fn probes(self) -> &'static [Probe] {
-        match self {
-            Self::Light => LIGHT,
+impl From<Profile> for agenda::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Light => Self::Light,
+            Profile::Deep => Self::Deep,
         }
     }
 }

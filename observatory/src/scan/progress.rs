@@ -29,14 +29,14 @@ impl Progress {
     /// Takes in what happened.
     pub(crate) fn show(&mut self, event: &Event) {
         match event {
-            Event::Round { number, endpoints } => {
+            Event::Round { number, visits } => {
                 if self.rounds > 1 {
                     self.bar.set_prefix(format!("round {number}/{} ", self.rounds));
                 }
                 self.bar.reset();
-                self.bar.set_length(*endpoints as u64);
+                self.bar.set_length(*visits as u64);
             }
-            Event::Learnt { endpoints, .. } => self.bar.inc_length(*endpoints as u64),
+            Event::Learnt { visits, .. } => self.bar.inc_length(*visits as u64),
             Event::Visited(visit) => {
                 if visit.outcome == Outcome::Answered {
                     self.answered += 1;
@@ -45,7 +45,8 @@ impl Progress {
                 }
                 self.bar.inc(1);
             }
-            Event::Skipped => self.bar.inc(1),
+            Event::Skipped(visits) => self.bar.inc(*visits as u64),
+            Event::Objects(_) => {}
         }
         self.bar.set_message(format!("{} answered, {} failed", self.answered, self.failed));
     }

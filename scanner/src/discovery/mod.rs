@@ -15,6 +15,7 @@
 
 pub mod admission;
 pub mod exclusions;
+pub mod features;
 pub mod frontier;
 pub mod peers;
 pub mod seeds;
@@ -23,6 +24,7 @@ pub mod text;
 
 pub use admission::{Admission, Caps, Refusal, Refusals};
 pub use exclusions::{Exclusion, Exclusions, Rule, RuleError};
+pub use features::own_websockets;
 pub use frontier::{Frontier, GossipEdge};
 pub use peers::{PeerList, PeerRow, PeersError, parse_peers};
 pub use seeds::{SeedError, Seeds, bundled, parse_seeds};

@@ -1,0 +1,216 @@
+//! What to do at a server, and in which order. Pure: what is decided here is what `plan` prints and what a scan
+//! does.
+
+use std::collections::VecDeque;
+
+use electrum::Endpoint;
+use jiff::Timestamp;
+use model::{
+    Purpose,
+    purpose::{Arm, Factor, Twin},
+};
+
+use crate::{
+    acquaintance::{Acquaintance, Constitution},
+    ledger::{Class, MOST_ERRORS},
+    probe::{Occasion, Offer, Probe, catalogue, probe},
+};
+
+/// How much a scan wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Who is there, which chain, how fast.
+    Light,
+    /// Everything, over several rounds.
+    Deep,
+}
+
+/// What one visit is to do.
+#[derive(Clone, Debug)]
+pub enum Agenda {
+    /// The light probes.
+    Light {
+        /// The protocol versions to offer.
+        offer: Offer,
+    },
+    /// The light and the deep probes, and a few cards.
+    Deep {
+        /// The protocol versions to offer.
+        offer: Offer,
+        /// What may be answered by an error.
+        cards: Vec<&'static Probe>,
+    },
+    /// One probe alone, in place of the greeting.
+    Opening(&'static Probe),
+    /// One line that is no JSON, after a greeting.
+    ParseError(&'static Probe),
+    /// The search for objects.
+    Objects,
+    /// One visit of a series.
+    Twin(Twin),
+}
+
+impl Agenda {
+    /// How heavy the visit is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Light { .. } | Self::Twin(_) => Class::Light,
+            Self::Deep { .. } | Self::Opening(_) | Self::Objects => Class::Deep,
+            Self::ParseError(_) => Class::ParseError,
+        }
+    }
+
+    /// What the visit is for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::Light { .. } => Purpose::Light,
+            Self::Deep { .. } => Purpose::Deep,
+            Self::Opening(_) => Purpose::Opening,
+            Self::ParseError(_) => Purpose::ParseError,
+            Self::Objects => Purpose::Objects,
+            Self::Twin(twin) => Purpose::Twin(twin.clone()),
+        }
+    }
+
+    /// The protocol versions to offer.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        match self {
+            Self::Light { offer } | Self::Deep { offer, .. } => *offer,
+            Self::Twin(Twin { factor: Factor::ProtocolRange, arm: Arm::B, .. }) => Offer::Oldest,
+            _ => Offer::Usual,
+        }
+    }
+
+    /// The probes that travel together where they can, in the order of the catalogue.
+    #[must_use]
+    pub fn probes(&self) -> Vec<&'static Probe> {
+        match self {
+            Self::Light { .. } => on(|occasion| occasion == Occasion::Light),
+            Self::Deep { .. } => on(|occasion| matches!(occasion, Occasion::Light | Occasion::Deep)),
+            Self::Opening(opening) => vec![opening],
+            Self::ParseError(_) => TO_GREET.iter().filter_map(|id| probe(id)).collect(),
+            Self::Objects => TO_FIND.iter().filter_map(|id| probe(id)).collect(),
+            Self::Twin(_) => TO_COMPARE.iter().filter_map(|id| probe(id)).collect(),
+        }
+    }
+
+    /// The probes that are asked one by one when all else is said, a good request before each.
+    #[must_use]
+    pub fn cards(&self) -> &[&'static Probe] {
+        match self {
+            Self::Deep { cards, .. } => cards,
+            Self::ParseError(last) => std::slice::from_ref(last),
+            _ => &[],
+        }
+    }
+
+    /// What may still be done where it is too soon for this.
+    #[must_use]
+    pub fn lighter(&self) -> Option<Self> {
+        match self {
+            Self::Deep { offer, .. } => Some(Self::Light { offer: *offer }),
+            Self::Opening(_) | Self::ParseError(_) => Some(Self::Light { offer: Offer::Usual }),
+            Self::Light { .. } | Self::Objects | Self::Twin(_) => None,
+        }
+    }
+}
+
+/// What a visit asks that has only one thing to try.
+const TO_GREET: &[&str] = &["H1"];
+/// What a visit asks that looks for objects.
+const TO_FIND: &[&str] = &["H1", "C1"];
+/// What both arms of a series ask: whatever a server could tell one client and not the other.
+const TO_COMPARE: &[&str] =
+    &["H1", "M1", "M2", "M4", "C1", "F1", "C7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"];
+
+/// The order in which cards are played: first what could show a lie, then what tells implementations apart best.
+/// Where a card stands that needs a visit of its own, that visit is made.
+const DECK: &[&str] = &[
+    "E10", "E1", "C3", "C9", "E4", "S9", "C5", "E2", "E5", "C11", "E3", "E6", "H5", "C8", "E7", "E8", "H3",
+    "H4", "H6", "E9",
+];
+
+fn on(wanted: impl Fn(Occasion) -> bool) -> Vec<&'static Probe> {
+    catalogue().filter(|probe| wanted(probe.occasion)).collect()
+}
+
+/// What a deep round plays next.
+fn draw(acquaintance: &Acquaintance, now: Timestamp) -> Agenda {
+    let week = Class::ParseError.spacing().unwrap_or_default();
+    let recently =
+        acquaintance.latest_parse_error.is_some_and(|at| now.duration_since(at).unsigned_abs() < week);
+    let next = DECK.iter().cycle().skip(acquaintance.played % DECK.len()).filter_map(|id| probe(id));
+    let mut cards = Vec::new();
+    for probe in next.take(DECK.len()) {
+        match probe.occasion {
+            Occasion::Card if cards.len() < MOST_ERRORS as usize => cards.push(probe),
+            Occasion::Opening if cards.is_empty() => return Agenda::Opening(probe),
+            // It is not due yet: the deck begins anew without it.
+            Occasion::Last if cards.is_empty() && recently => {}
+            Occasion::Last if cards.is_empty() => return Agenda::ParseError(probe),
+            _ => break,
+        }
+    }
+    // Every second time the newest protocol is offered, which one implementation speaks so far (H2).
+    let offer = if acquaintance.deep_visits % 2 == 1 { Offer::Newest } else { Offer::Usual };
+    Agenda::Deep { offer, cards }
+}
+
+/// What is compared at the n-th deep round.
+fn factor(acquaintance: &Acquaintance) -> Factor {
+    let mut factors =
+        vec![Factor::ElectrumName, Factor::SparrowName, Factor::BlueWalletName, Factor::ProtocolRange];
+    if acquaintance.dual_stack {
+        factors.push(Factor::AddressFamily);
+    }
+    factors[acquaintance.deep_visits as usize % factors.len()]
+}
+
+/// The visits of one round to one server, endpoint by endpoint; those to one endpoint follow each other.
+///
+/// `series` numbers the series of twins, should there be one.
+#[must_use]
+pub fn itineraries(
+    profile: Profile,
+    endpoints: &[Endpoint],
+    acquaintance: &Acquaintance,
+    series: u64,
+    now: Timestamp,
+) -> Vec<(Endpoint, VecDeque<Agenda>)> {
+    let offer = match acquaintance.constitution {
+        Constitution::Robust => Offer::Usual,
+        Constitution::Unsure | Constitution::Fragile => Offer::Oldest,
+    };
+    let deep = profile == Profile::Deep && acquaintance.constitution != Constitution::Fragile;
+    // What wallets use: one is enough for what is dear.
+    let main = endpoints.iter().find(|endpoint| endpoint.transport.is_encrypted()).or(endpoints.first());
+    let agendas = |endpoint: &Endpoint| -> VecDeque<Agenda> {
+        if !deep || Some(endpoint) != main {
+            return VecDeque::from([Agenda::Light { offer }]);
+        }
+        let dear = match draw(acquaintance, now) {
+            Agenda::Deep { cards, .. } if offer == Offer::Oldest => Agenda::Deep { offer, cards },
+            drawn => drawn,
+        };
+        let twins = (0..)
+            .zip(Arm::ORDER)
+            .map(|(place, arm)| Agenda::Twin(Twin { factor: factor(acquaintance), arm, series, place }));
+        std::iter::once(dear).chain(twins.filter(|_| offer != Offer::Oldest)).collect()
+    };
+    endpoints.iter().map(|endpoint| (endpoint.clone(), agendas(endpoint))).collect()
+}
+
+/// How a visit names itself that is to be taken for a wallet's. The other arm of its series comes from the same
+/// address with our own name.
+#[must_use]
+pub fn borrowed_name(twin: &Twin) -> Option<&'static str> {
+    match (twin.arm, twin.factor) {
+        (Arm::A, _) | (Arm::B, Factor::ProtocolRange | Factor::AddressFamily) => None,
+        (Arm::B, Factor::ElectrumName) => Some("electrum/4.8.1"),
+        (Arm::B, Factor::SparrowName) => Some("Sparrow"),
+        (Arm::B, Factor::BlueWalletName) => Some("bluewallet"),
+    }
+}
