@@ -4,7 +4,7 @@ LAB     := target/lab
 VERSIONS := 1.17.0,1.20.0
 PYTHON  ?= python3
 
-.PHONY: help test lab demo electrs bench fmt
+.PHONY: help test lab demo electrs grammars bench fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: lab ## scan real servers: a regtest chain and two ElectrumX, on this machi
 
 electrs: ## build electrs from crates.io; the tests then scan it too
 	$(PYTHON) tests/lab/lab.py electrs --dir $(LAB)
+
+grammars: ## make analyzer/grammars.json from the captured servers
+	cargo run -p analyzer --example grammars --locked
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked

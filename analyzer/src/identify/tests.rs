@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
-use model::{Exchange, Outcome, Recorded, Seconds, Visit, exchange::Reply, visit::*};
+use model::{
+    Exchange, Outcome, Purpose, Recorded, Seconds, Visit,
+    exchange::Reply,
+    visit::{Resolution, Timings, Traffic, Unasked},
+};
 use proptest::prelude::*;
 
 use super::{question::Question, *};
@@ -134,6 +138,7 @@ fn visit(exchanges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Visit {
         started_at: jiff::Timestamp::UNIX_EPOCH,
         outcome: Outcome::Answered,
         detail: None,
+        purpose: Purpose::Light,
         resolution: Resolution::default(),
         peer: None,
         timings: Timings::default(),

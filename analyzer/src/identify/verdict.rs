@@ -1,6 +1,6 @@
 //! The verdict: which one implementation explains the evidence, which of its versions, and how surely.
 
-use std::ops::RangeInclusive;
+use std::{fmt, ops::RangeInclusive};
 
 use super::knowledge::{Evidence, Knowledge, Version, Weighed};
 
@@ -23,6 +23,19 @@ pub struct Identified {
     /// From 0 to 1: the share of observations that the version explains, times `1 − ½ᵏ`, where `k` observations
     /// exclude the implementation that comes closest.
     pub confidence: f64,
+}
+
+impl fmt::Display for Identified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match (&self.min, &self.max) {
+            (None, None) => write!(f, "{name}"),
+            (None, Some(max)) => write!(f, "{name} {max} or older"),
+            (Some(min), None) => write!(f, "{name} {min} or newer"),
+            (Some(min), Some(max)) if min == max => write!(f, "{name} {min}"),
+            (Some(min), Some(max)) => write!(f, "{name} {min}–{max}"),
+        }
+    }
 }
 
 /// A guess: one captured version, or what lies between two neighbours.

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use analyzer::identify::{Evidence, Identified, Knowledge, observe};
 use electrum::{Endpoint, Host, tls};
 use model::{Outcome, Visit, facts::Facts};
 
 /// Servers by host, in the order of their names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Summary {
+    knowledge: Knowledge,
     servers: BTreeMap<Host, ServerSummary>,
 }
 
-/// A server: what its endpoints said at their latest visits.
+/// A server: what its endpoints said at their latest visits, and what all visits show of its software.
 #[derive(Debug, Default)]
 pub(crate) struct ServerSummary {
+    evidence: Evidence,
     endpoints: BTreeMap<Endpoint, Latest>,
 }
 
@@ -31,6 +34,16 @@ pub(crate) struct Latest {
 }
 
 impl Summary {
+    /// No servers yet.
+    pub(crate) fn new(knowledge: Knowledge) -> Self {
+        Self { knowledge, servers: BTreeMap::new() }
+    }
+
+    /// The software that a server's answers betray; none where that is unknown.
+    pub(crate) fn identify(&self, server: &ServerSummary) -> Option<Identified> {
+        self.knowledge.identify(&server.evidence)
+    }
+
     /// Takes in a visit.
     pub(crate) fn add(&mut self, visit: &Visit) {
         let latest = Latest {
@@ -40,6 +53,7 @@ impl Summary {
             tls: visit.tls.clone(),
         };
         let server = self.servers.entry(visit.endpoint.host.clone()).or_default();
+        server.evidence.extend(self.knowledge.weigh(&observe(visit)));
         server.endpoints.insert(visit.endpoint.clone(), latest);
     }
 
