@@ -12,8 +12,10 @@
 //!   and at most 5 % contradict its **answers**. Where one version alone is known of an implementation, not
 //!   one may: nothing is known there of how its versions differ.
 //! - Neighbouring versions stand together for what lies between them, which may answer like either.
-//! - Exactly one implementation must stand, with enough observations, and with at least two that exclude
-//!   each other implementation. Otherwise the answer is "unknown": proxies, mixtures, strangers, short visits.
+//! - Exactly one implementation must stand, with enough observations, and each other one must be contradicted.
+//!   Otherwise the answer is "unknown": proxies, mixtures, strangers, short visits.
+//! - How surely it is named depends on the rival that comes closest: electrs and mempool-electrs write alike, and
+//!   a light visit meets one difference between them where a deep one meets twenty.
 //! - The range is that of the versions that explain everything; where none does, the neighbours bound it.
 
 mod answer;

@@ -5,6 +5,7 @@ mod support;
 
 use std::{collections::HashMap, path::Path, process::Command, time::Duration};
 
+use analyzer::identify::Version;
 use anyhow::{Context as _, ensure};
 use electrum::Endpoint;
 use futures_util::TryStreamExt as _;
@@ -60,6 +61,7 @@ fn check_row(row: &Value, server: &RealServer, lab: &Lab) -> anyhow::Result<()> 
     ensure!(row["outcome"] == "answered");
     let claimed = row["implementation"]["claimed"].as_str().context("a claim")?;
     ensure!(claimed.starts_with(&server.implementation) && claimed.contains(&server.version), "{claimed}");
+    check_software(&row["implementation"], server)?;
     ensure!(row["tip"]["height"] == lab.facts["tip"]["height"]);
     ensure!(row["tip"]["hash"] == lab.facts["tip"]["hash"]);
     ensure!(row["protocol"][0] == "1.4");
@@ -69,6 +71,20 @@ fn check_row(row: &Value, server: &RealServer, lab: &Lab) -> anyhow::Result<()> 
         ensure!(tls["subject"].as_str().context("a subject")?.contains(name.as_str()), "{tls}");
         ensure!(tls["self_signed"] == true && tls["version"] == "TLSv1.3", "{tls}");
     }
+    Ok(())
+}
+
+/// What its bytes say agrees with what it is.
+fn check_software(implementation: &Value, server: &RealServer) -> anyhow::Result<()> {
+    let found = &implementation["identified"];
+    ensure!(found["name"] == server.implementation.as_str(), "{implementation}");
+    let version = |text: &str| Version::read(text).with_context(|| text.to_owned());
+    let real = version(&server.version)?;
+    ensure!(version(found["min"].as_str().context("the oldest version")?)? <= real, "{implementation}");
+    if let Some(max) = found["max"].as_str() {
+        ensure!(real <= version(max)?, "{implementation}");
+    }
+    ensure!(implementation["confidence"].as_f64().context("a confidence")? >= 0.5, "{implementation}");
     Ok(())
 }
 

@@ -82,8 +82,8 @@ def questions(lab: dict[str, Any]) -> Iterator[tuple[str, list[Request] | str]]:
     for params in ([height, 1], [height, 0], [height, 1, True], [height, 1, False], [height, 999], [9_999_999, 0], []):
         yield f"id_from_pos {params}", [call("blockchain.transaction.id_from_pos", *params)]
     orphan = f"0200000001{nowhere}0000000000ffffffff01e803000000000000160014{'11' * 20}00000000"
-    for raw in (orphan, "00", "zz"):
-        yield f"broadcast {raw[:4]}", [call("blockchain.transaction.broadcast", raw)]
+    for raw in (orphan, "00", "zz", "000", ""):
+        yield f"broadcast {raw[:4]!r}", [call("blockchain.transaction.broadcast", raw)]
     yield "broadcast none", [call("blockchain.transaction.broadcast")]
     for params in ({"height": 5}, {"height": 5, "cp_height": 100}, {"height": 5, "bogus": 1}):
         yield f"header {params}", [call("blockchain.block.header", params=params)]

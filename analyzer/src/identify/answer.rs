@@ -41,7 +41,10 @@ pub(crate) fn seen(question: &Question, line: &str) -> Vec<Seen> {
 fn failure(question: &Question, error: &str) -> Vec<Seen> {
     let Some(members) = Members::read(error) else {
         let message = string(error).unwrap_or_else(|| error.to_owned());
-        return vec![(question.text.clone(), format!("error, bare: {}", template(&message, &question.echoes)))];
+        return vec![(
+            question.text.clone(),
+            format!("error, bare: {}", template(&message, &question.echoes)),
+        )];
     };
     let code = members.get("code").unwrap_or("none");
     let message = members.get("message").and_then(string).unwrap_or_default();
@@ -55,12 +58,15 @@ fn failure(question: &Question, error: &str) -> Vec<Seen> {
     }
     if code == OF_THE_NODE {
         // Its words are the node's and change with it; how they are wrapped is not.
-        let wrapped = if words.starts_with("daemon error: DaemonError(") { words.as_str() } else { "passed on" };
+        let wrapped =
+            if words.starts_with("daemon error: DaemonError(") { words.as_str() } else { "passed on" };
         return vec![("a refusal of the node".to_owned(), format!("error {code}: {wrapped}"))];
     }
     let failure = format!("error {code}: {words}");
     match question.kind {
-        Kind::Named => vec![(question.text.clone(), failure.clone()), ("named parameters".to_owned(), failure)],
+        Kind::Named => {
+            vec![(question.text.clone(), failure.clone()), ("named parameters".to_owned(), failure)]
+        }
         _ => vec![(question.text.clone(), failure)],
     }
 }
@@ -100,7 +106,9 @@ pub(crate) fn agreed(result: &str) -> Option<String> {
 /// The form of a value without its contents.
 fn skeleton(value: &str) -> String {
     match value.as_bytes().first() {
-        Some(b'{') => Members::read(value).map_or_else(String::new, |members| format!("{{{}}}", members.order())),
+        Some(b'{') => {
+            Members::read(value).map_or_else(String::new, |members| format!("{{{}}}", members.order()))
+        }
         Some(b'[') => "list".to_owned(),
         Some(b'"') => "text".to_owned(),
         Some(b't' | b'f') => "true or false".to_owned(),

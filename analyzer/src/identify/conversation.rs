@@ -49,9 +49,10 @@ impl<'a> Conversation<'a> {
         let turns = visit.exchanges.iter().map(|exchange| Turn {
             request: whole(&exchange.request),
             sent: exchange.sent.into(),
-            answer: exchange.answer.as_ref().and_then(|reply| {
-                Some(Said { line: whole(&reply.response)?, at: reply.first_byte.into() })
-            }),
+            answer: exchange
+                .answer
+                .as_ref()
+                .and_then(|reply| Some(Said { line: whole(&reply.response)?, at: reply.first_byte.into() })),
         });
         Self {
             agreed: Era::Unidentified,

@@ -161,7 +161,11 @@ mod tests {
             (r#"{"id":1,"result":1e-05}"#, "small numbers", &["1e-05"]),
             (r#"{"id":1,"result":[1,{"a":0.00008}]}"#, "small numbers", &["0.00001"]),
             (r#"{"id":1,"result":"0.00001"}"#, "small numbers", &[]),
-            (r#"{"id":1,"result":{"b":1,"a":{"x":1,"y":2}}}"#, "order of members", &["alphabetical", "as made"]),
+            (
+                r#"{"id":1,"result":{"b":1,"a":{"x":1,"y":2}}}"#,
+                "order of members",
+                &["alphabetical", "as made"],
+            ),
             (r#"{"id":1,"result":"\u00e9"}"#, "letters beyond ASCII", &["escaped"]),
             (r#"{"id":1,"result":"é"}"#, "letters beyond ASCII", &["as they are"]),
             (r#"{"error":{"code":1,"message":""},"id":1}"#, "members of an error", &["code message"]),

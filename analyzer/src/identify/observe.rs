@@ -43,10 +43,9 @@ pub(crate) fn of_conversations(conversations: &[Conversation<'_>]) -> BTreeSet<O
         of_answers(conversation, &mut all);
     }
     let tally = conversations.iter().map(Tally::of).fold(Tally::default(), Tally::join);
-    all.extend(tally.padding().map(|seen| Observation {
-        topic: Topic::Grammar("padding"),
-        seen: seen.to_owned(),
-    }));
+    all.extend(
+        tally.padding().map(|seen| Observation { topic: Topic::Grammar("padding"), seen: seen.to_owned() }),
+    );
     all
 }
 

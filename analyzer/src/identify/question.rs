@@ -283,10 +283,7 @@ mod tests {
             (call("server.version", r#"["x", ["1.4", "1.6"]]"#), r#"server.version(name, ["1.4","1.6"])"#),
             (call("server.version", r#"["x", "1.4", "y"]"#), "server.version(3 parameters)"),
             (call("server.nonsense", "[1]"), "a method that does not exist"),
-            (
-                r#"{"id":1,"method":"server.ping","params":[]}"#.to_owned(),
-                "without jsonrpc: server.ping()",
-            ),
+            (r#"{"id":1,"method":"server.ping","params":[]}"#.to_owned(), "without jsonrpc: server.ping()"),
             (format!("[{}]", call("server.ping", "[]")), "a batch"),
             ("[]".to_owned(), "a batch of none"),
             ("{not json}".to_owned(), "no JSON"),

@@ -99,7 +99,11 @@ mod tests {
             ("Unsupported request: no.such", &["no.such"], "Unsupported request: …"),
             ("zz is not a valid script hash, puzzle", &["zz"], "… is not a valid script hash, puzzle"),
             (&format!("tx {hash} not in block at height 120"), &[], "tx H not in block at height N"),
-            ("x RPC error: unknown method x [String(\"y\")]", &["x", "y"], "… RPC error: unknown method … […]"),
+            (
+                "x RPC error: unknown method x [String(\"y\")]",
+                &["x", "y"],
+                "… RPC error: unknown method … […]",
+            ),
             ("unsupported protocol version: ['0.9', '1.0']", &[], "unsupported protocol version: […]"),
             ("rejected.\n\nbad-txns\n[00]", &[], "rejected. […]"),
             ("rejected.\n\nbad-txns\n", &[], "rejected. …"),

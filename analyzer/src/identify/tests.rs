@@ -222,7 +222,10 @@ fn the_knowledge_base_is_what_the_captures_make() {
 #[test]
 #[expect(clippy::print_stdout, reason = "the confusion table is what people look at")]
 fn every_capture_is_named_whatever_it_claims() {
-    println!("{:24}{:36}{:36}{:36}{:36}", "captured", "light", "light, other claim", "deep", "deep, other claim");
+    println!(
+        "{:24}{:36}{:36}{:36}{:36}",
+        "captured", "light", "light, other claim", "deep", "deep, other claim"
+    );
     for server in Server::all() {
         let capture = server.capture();
         let other = &CAPTURES[(server.0 + CAPTURES.len() / 2) % CAPTURES.len()];

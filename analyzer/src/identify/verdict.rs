@@ -6,8 +6,6 @@ use super::knowledge::{Evidence, Knowledge, Version, Weighed};
 
 /// Observations that a named version must explain.
 const ENOUGH: usize = 8;
-/// Observations that must exclude each other implementation.
-const MARGIN: usize = 2;
 /// Of so many answers one may contradict a version.
 const DRIFT: usize = 20;
 
@@ -113,7 +111,9 @@ impl Family {
             return Some((first.first..=last.last, first));
         }
         let widened = |h: &Hypothesis| match h.first == h.last {
-            true => (h.first.saturating_sub(1).max(*self.places.start()), (h.last + 1).min(*self.places.end())),
+            true => {
+                (h.first.saturating_sub(1).max(*self.places.start()), (h.last + 1).min(*self.places.end()))
+            }
             false => (h.first, h.last),
         };
         let first = best.iter().map(|h| widened(h).0).min()?;
@@ -131,7 +131,7 @@ impl Knowledge {
         let (family, None) = (standing.next()?, standing.next()) else { return None };
         let rivals = families.iter().filter(|rival| rival.places != family.places);
         let margin = rivals.map(Family::fewest_contradictions).min().unwrap_or(usize::MAX);
-        if margin < MARGIN {
+        if margin == 0 {
             return None;
         }
         let (places, best) = family.remaining()?;
