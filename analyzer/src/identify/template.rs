@@ -52,14 +52,15 @@ fn words(text: &str) -> String {
     while let Some(c) = left.chars().next() {
         let after_word = out.chars().next_back().is_some_and(char::is_alphanumeric);
         let rest = &left[c.len_utf8()..];
-        if matches!(c, '"' | '\'') && !after_word {
-            if let Some(end) = rest.find(c) {
-                out.push(c);
-                out.push('…');
-                out.push(c);
-                left = &rest[end + 1..];
-                continue;
-            }
+        if matches!(c, '"' | '\'')
+            && !after_word
+            && let Some(end) = rest.find(c)
+        {
+            out.push(c);
+            out.push('…');
+            out.push(c);
+            left = &rest[end + 1..];
+            continue;
         }
         if c.is_ascii_alphanumeric() {
             let end = left.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(left.len());
