@@ -121,6 +121,5 @@ async fn deep_visits_name_every_captured_server_whatever_it_claims() -> anyhow::
     let file = folder.path().join("objects.json");
     std::fs::write(&file, objects()?.to_string())?;
     let file = file.to_str().context("a path in UTF-8")?;
-    every_life_is_named(14, &["--profile", "deep", "--objects", file, "--rounds", "2", "--interval", "1s"])
-        .await
+    every_life_is_named(14, &["--profile", "deep", "--objects", file]).await
 }

@@ -21,7 +21,9 @@ const HELD: Duration = Duration::from_secs(1);
 
 /// A captured server, and what it claims to be.
 pub(crate) struct Replay {
-    capture: Capture,
+    version: String,
+    /// Rows of one request, and what it asks: read once, for a slow server is left early.
+    rows: Vec<(Asked, Row)>,
     /// Texts that tell the version, and what is said instead.
     claims: Vec<(String, String)>,
     pads: bool,
@@ -44,13 +46,14 @@ impl Replay {
             hesitates: greetings().all(|(_, took)| *took > HELD / 2),
             fractions: exponent.is_some_and(|row| row.answers.iter().any(|(line, _)| line.contains("100.0"))),
             claims: Vec::new(),
-            capture,
+            version: capture.version.to_string(),
+            rows: capture.rows.into_iter().filter_map(|row| Some((Asked::only(&row)?, row))).collect(),
         }
     }
 
     /// The same server, claiming to be another wherever it names itself.
     pub(crate) fn claiming(mut self, claim: &str) -> Self {
-        let version = self.capture.version.to_string();
+        let version = &self.version;
         self.claims = ["mempool-electrs ", "ElectrumX ", "Fulcrum ", "electrs/", "electrs "]
             .map(|name| (format!("{name}{version}"), claim.to_owned()))
             .to_vec();
@@ -116,13 +119,9 @@ impl Replay {
 
     /// The row that asked the same; else the one that comes closest.
     fn row(&self, session: &Session, asked: &Asked) -> Option<&Row> {
-        let fits = |row: &&Row| match row.requests.as_slice() {
-            [request] => Asked::read(request).is_alike(asked),
-            _ => false,
-        };
-        let rows = self.capture.rows.iter().filter(|row| row.greeting.is_some() == session.greeted);
-        rows.filter(fits).min_by_key(|row| {
-            let captured = Asked::read(&row.requests[0]);
+        let rows = self.rows.iter().filter(|(_, row)| row.greeting.is_some() == session.greeted);
+        let alike = rows.filter(|(captured, _)| captured.is_alike(asked));
+        let closest = alike.min_by_key(|(captured, row)| {
             let protocol = row.greeting.as_ref().and_then(|(line, _)| agreed(line));
             let failed = row.answers.iter().any(|(line, _)| line.contains("\"error\""));
             (
@@ -132,7 +131,8 @@ impl Replay {
                 !row.probe.contains("unused"),
                 failed,
             )
-        })
+        });
+        closest.map(|(_, row)| row)
     }
 
     /// A line with our ids, written as this server writes them.
@@ -197,6 +197,14 @@ struct Asked {
 }
 
 impl Asked {
+    /// What a row asks, where it asks one thing.
+    fn only(row: &Row) -> Option<Self> {
+        match row.requests.as_slice() {
+            [request] => Some(Self::read(request)),
+            _ => None,
+        }
+    }
+
     fn read(line: &str) -> Self {
         let value: Value = serde_json::from_str(line).unwrap_or_default();
         let method = value["method"].as_str().map(str::to_owned);
@@ -229,17 +237,23 @@ impl Asked {
                 ours == theirs || ours.get(2).is_some() && theirs.get(2).is_some()
             }
             (_, Value::Array(ours), Value::Array(theirs)) => {
-                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| kind(a) == kind(b))
+                let mut pairs = ours.iter().zip(theirs).enumerate();
+                ours.len() == theirs.len() && pairs.all(|(place, (a, b))| kind(a, place) == kind(b, place))
             }
             (_, ours, theirs) => ours.is_object() == theirs.is_object(),
         }
     }
 }
 
-/// What a parameter is: numbers and texts are one as good as another, if texts are of one length.
-fn kind(value: &Value) -> (u8, usize) {
+/// What a parameter is: numbers and texts are one as good as another, if texts are of one length. A zero that
+/// is not the first asks for no proof.
+fn kind(value: &Value, place: usize) -> (u8, usize) {
     match value {
-        Value::Number(number) => (0, usize::from(number.as_u64().is_some_and(|n| n < 900_000))),
+        Value::Number(number) => match number.as_u64() {
+            Some(0) if place > 0 => (0, 0),
+            Some(0..900_000) => (0, 1),
+            _ => (0, 2),
+        },
         Value::String(text) if text.bytes().all(|b| b.is_ascii_hexdigit()) => (1, text.len().min(65)),
         Value::String(_) => (2, 0),
         Value::Bool(truth) => (3, usize::from(*truth)),
