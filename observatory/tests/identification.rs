@@ -51,7 +51,7 @@ struct Life {
 
 /// Every captured server twice: as it was, and claiming to be another.
 async fn replay(group: u8) -> anyhow::Result<Vec<Life>> {
-    let captures = Capture::read_all(&Path::new(CAPTURES))?;
+    let captures = Capture::read_all(Path::new(CAPTURES))?;
     let mut lives = Vec::new();
     for (number, capture) in (0_u16..).zip(&captures) {
         let other = &captures[(usize::from(number) + captures.len() / 2) % captures.len()];

@@ -78,6 +78,13 @@ fn success(question: &Question, result: &str) -> Vec<Seen> {
             let agreed = agreed(result).map(|version| format!("agrees on {version}"));
             vec![(asked.clone(), agreed.unwrap_or_else(|| skeleton(result)))]
         }
+        // The status of a script with a history, or null for one without.
+        _ if asked.starts_with("blockchain.script")
+            && asked.contains(".subscribe(")
+            && (result == "null" || string(result).is_some()) =>
+        {
+            vec![(asked.clone(), "a status or null".to_owned())]
+        }
         Kind::Node if result.starts_with('{') => vec![(asked.clone(), "an object".to_owned())],
         _ => vec![(asked.clone(), skeleton(result))],
     };
@@ -136,6 +143,8 @@ mod tests {
         let (none, one) = (of(r#"{"result":[]}"#), of(r#"{"result":[{"tx_hash":"00","height":1}]}"#));
         assert_eq!((none.len(), one.len(), &none[0]), (1, 2, &one[0]));
         assert_eq!(one[1].1, "{tx_hash height}");
+        let of = |line| traits("blockchain.scripthash.subscribe", r#"["00"]"#, line);
+        assert_eq!(of(r#"{"result":null}"#), of(r#"{"result":"00ff"}"#));
     }
 
     #[test]
