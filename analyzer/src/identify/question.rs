@@ -158,6 +158,8 @@ impl Question {
         }
         match Members::read(request) {
             Some(members) => Self::call(&members),
+            // Python reads these as numbers.
+            None if ["NaN", "Infinity"].iter().any(|odd| request.contains(odd)) => None,
             None if request.starts_with('{') => of("no JSON", Kind::Unreadable),
             None => None,
         }

@@ -53,8 +53,7 @@ impl Hypothesis {
         let versions = (1_u64 << first) | (1 << last);
         let mut this = Self { first, last, hard: 0, soft: 0, soft_covered: 0, explained: 0 };
         for weighed in evidence {
-            // Between two versions, what one of them was never asked may be answered in any way.
-            if weighed.covered & versions != versions {
+            if weighed.covered & versions == 0 {
                 continue;
             }
             let contradicts = weighed.fits & versions == 0;
@@ -101,24 +100,23 @@ impl Family {
     }
 
     /// The versions that remain, with the best of the hypotheses. Where no version explains everything, the
-    /// server runs one that was not captured: it is bounded by the neighbours of those that come closest.
+    /// server runs one that was not captured: it is bounded by the neighbours of all that stand.
     fn remaining(&self) -> Option<(RangeInclusive<usize>, &Hypothesis)> {
-        let fewest = self.standing().map(Hypothesis::contradictions).min()?;
-        let best: Vec<_> = self.standing().filter(|h| h.contradictions() == fewest).collect();
-        let versions = |h: &&&Hypothesis| h.first == h.last;
-        let exact: Vec<_> = best.iter().filter(versions).filter(|h| h.contradictions() == 0).collect();
+        let best = self.standing().min_by_key(|hypothesis| hypothesis.contradictions())?;
+        let exact: Vec<_> =
+            self.standing().filter(|h| h.first == h.last && h.contradictions() == 0).collect();
         if let (Some(first), Some(last)) = (exact.first(), exact.last()) {
             return Some((first.first..=last.last, first));
         }
-        let widened = |h: &Hypothesis| match h.first == h.last {
+        let around = |h: &Hypothesis| match h.first == h.last {
             true => {
                 (h.first.saturating_sub(1).max(*self.places.start()), (h.last + 1).min(*self.places.end()))
             }
             false => (h.first, h.last),
         };
-        let first = best.iter().map(|h| widened(h).0).min()?;
-        let last = best.iter().map(|h| widened(h).1).max()?;
-        Some((first..=last, best.first()?))
+        let first = self.standing().map(|h| around(h).0).min()?;
+        let last = self.standing().map(|h| around(h).1).max()?;
+        Some((first..=last, best))
     }
 }
 
