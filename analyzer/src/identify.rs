@@ -16,7 +16,8 @@
 //!   Otherwise the answer is "unknown": proxies, mixtures, strangers, short visits.
 //! - How surely it is named depends on the rival that comes closest: electrs and mempool-electrs write alike, and
 //!   a light visit meets one difference between them where a deep one meets twenty.
-//! - The range is that of the versions that explain everything; where none does, the neighbours bound it.
+//! - The range is that of the versions that explain everything, else of neighbours that do so together; where
+//!   nothing does, the software has a name and no version.
 
 mod answer;
 mod conversation;

@@ -99,24 +99,20 @@ impl Family {
         self.hypotheses.iter().map(Hypothesis::contradictions).min().unwrap_or(usize::MAX)
     }
 
-    /// The versions that remain, with the best of the hypotheses. Where no version explains everything, the
-    /// server runs one that was not captured: it is bounded by the neighbours of all that stand.
+    /// The versions that remain, with the best of the hypotheses: those that explain everything, else neighbours
+    /// that do so together. Where neither does, the server runs a version that was not captured, and any may be it.
     fn remaining(&self) -> Option<(RangeInclusive<usize>, &Hypothesis)> {
-        let best = self.standing().min_by_key(|hypothesis| hypothesis.contradictions())?;
-        let exact: Vec<_> =
-            self.standing().filter(|h| h.first == h.last && h.contradictions() == 0).collect();
-        if let (Some(first), Some(last)) = (exact.first(), exact.last()) {
-            return Some((first.first..=last.last, first));
-        }
-        let around = |h: &Hypothesis| match h.first == h.last {
-            true => {
-                (h.first.saturating_sub(1).max(*self.places.start()), (h.last + 1).min(*self.places.end()))
+        let explains_all = |h: &&Hypothesis| h.contradictions() == 0;
+        let versions: Vec<_> = self.standing().filter(explains_all).filter(|h| h.first == h.last).collect();
+        let neighbours: Vec<_> = self.standing().filter(explains_all).filter(|h| h.first != h.last).collect();
+        let certain = if versions.is_empty() { neighbours } else { versions };
+        match (certain.first(), certain.last()) {
+            (Some(first), Some(last)) => Some((first.first..=last.last, first)),
+            _ => {
+                let best = self.standing().min_by_key(|h| h.contradictions())?;
+                Some((self.places.clone(), best))
             }
-            false => (h.first, h.last),
-        };
-        let first = self.standing().map(|h| around(h).0).min()?;
-        let last = self.standing().map(|h| around(h).1).max()?;
-        Some((first..=last, best))
+        }
     }
 }
 
