@@ -13,6 +13,7 @@ pub(crate) mod forwarder;
 pub(crate) mod honest;
 pub(crate) mod hostile;
 pub(crate) mod lab;
+pub(crate) mod replay;
 pub(crate) mod socks;
 pub(crate) mod tls;
 pub(crate) mod wire;
