@@ -111,7 +111,7 @@ impl Memory {
             };
             if self.0.insert(about) { 0.0 } else { saves }
         });
-        saved.sum()
+        saved.fold(0.0, |sum, saves| sum + saves)
     }
 }
 
