@@ -1,8 +1,7 @@
 # Every target installs what it needs, by package name. `make help` lists them.
 
-LAB     := target/lab
-VERSIONS := 1.17.0,1.20.0
-PYTHON  ?= python3
+LAB    := target/lab
+PYTHON ?= python3
 
 .PHONY: help test lab demo electrs bench fmt
 
@@ -14,13 +13,13 @@ test: lab ## everything that must hold: format, lints, unit, integration and doc
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
 
-lab: ## install real servers for tests: bitcoind (Knots) and two ElectrumX versions
+lab: ## install real servers for tests: bitcoind (Knots) and four versions of ElectrumX
 	@command -v openssl >/dev/null || { apt-get update -q && apt-get install -yq openssl; }
-	$(PYTHON) tests/lab/lab.py install --electrumx $(VERSIONS) --dir $(LAB)
+	$(PYTHON) tests/lab/lab.py install --dir $(LAB)
 
-demo: lab ## scan real servers: a regtest chain and two ElectrumX, on this machine
+demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this machine
 	cargo build --release --locked
-	$(PYTHON) tests/lab/demo.py --dir $(LAB) --electrumx $(VERSIONS) --observatory target/release/observatory
+	$(PYTHON) tests/lab/demo.py --dir $(LAB) --observatory target/release/observatory
 
 electrs: ## build electrs from crates.io; the tests then scan it too
 	$(PYTHON) tests/lab/lab.py electrs --dir $(LAB)

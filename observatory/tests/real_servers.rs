@@ -50,7 +50,7 @@ async fn real_servers_are_measured_over_tcp_and_tls() -> anyhow::Result<()> {
         check_row(row, server, &lab).with_context(|| format!("{row}"))?;
         for endpoint in server.endpoints() {
             let visit = by_endpoint.get(&endpoint).with_context(|| format!("no visit to {endpoint}"))?;
-            check_visit(visit, &lab).with_context(|| format!("{endpoint}: {}", server.version))?;
+            check_visit(visit, server, &lab).with_context(|| format!("{endpoint}: {}", server.version))?;
         }
     }
     Ok(())
@@ -72,12 +72,14 @@ fn check_row(row: &Value, server: &RealServer, lab: &Lab) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn check_visit(visit: &Visit, lab: &Lab) -> anyhow::Result<()> {
+fn check_visit(visit: &Visit, server: &RealServer, lab: &Lab) -> anyhow::Result<()> {
     ensure!(visit.outcome == Outcome::Answered, "{:?} {:?}", visit.outcome, visit.detail);
     ensure!(visit.unasked.count == 0 && visit.cost > 5.0 && visit.cost < 60.0, "{}", visit.cost);
     ensure!(visit.exchanges.iter().all(|exchange| exchange.answer.is_some()), "everything is answered");
     ensure!(results(visit, "M1")?[0]["genesis_hash"] == lab.facts["genesis"]);
-    ensure!(results(visit, "M5")?.len() == 5);
+    // One is enough of a server that keeps every answer for a second; later versions send the first at once.
+    let pings = if server.version == "1.18.0" { 1 } else { 5 };
+    ensure!(results(visit, "M5")?.len() == pings);
     // Nobody ever paid to the control script hash: no status, no balance, no history.
     let control = results(visit, "S1")?;
     ensure!(
@@ -93,7 +95,7 @@ fn check_visit(visit: &Visit, lab: &Lab) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_loses_nothing_and_a_second_run_appends() -> anyhow::Result<()> {
-    let lab = tokio::task::spawn_blocking(Lab::start).await??;
+    let lab = tokio::task::spawn_blocking(|| Lab::start_with(&["--electrumx", "1.17.0"])).await??;
     let servers = lab.servers()?;
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("archive");

@@ -15,6 +15,7 @@ use support::{
     command::Run,
     dns::{NameServer, Record},
     honest::Honest,
+    lab::Lab,
     loopback,
     socks::Proxy,
 };
@@ -210,5 +211,25 @@ async fn the_proxy_leads_names_to_servers_and_remembers() -> anyhow::Result<()> 
     stream.read_exact(&mut reply).await?;
     ensure!(reply[..4] == [5, 0, 5, 4]);
     ensure!(proxy.asked() == ["there.example.org", "10.1.2.3"], "{:?}", proxy.asked());
+    Ok(())
+}
+
+#[test]
+fn the_lab_starts_what_it_is_asked_for_and_does_what_it_is_told() -> anyhow::Result<()> {
+    let mut lab = Lab::start_with(&["--electrumx", "1.20.0,1.20.0@2"])?;
+    let mut servers = lab.servers()?;
+    servers.retain(|server| server.implementation == "ElectrumX");
+    ensure!(servers.iter().map(|server| server.node).eq([1, 2]), "each asks a node of its own");
+    ensure!(servers[0].host != servers[1].host && servers.iter().all(|server| server.rpc.is_some()));
+
+    let height = lab.facts["tip"]["height"].as_u64().context("a height")?;
+    // The eight feerates of eight payments: the second node relays none below 4 sat/vB.
+    let paid = lab.tell("pay 8")?;
+    ensure!(paid["paid"].as_array().is_some_and(|txids| txids.len() == 8), "{paid}");
+    ensure!(paid["mempool"] == json!([9, 7]), "the lab's own payment, and 8 or 6: {paid}");
+    let mined = lab.tell("mine 2")?;
+    ensure!(mined["tip"]["height"] == height + 2, "{mined}");
+    ensure!(mined["mined"][1] == mined["tip"]["hash"], "{mined}");
+    ensure!(lab.tell("dance").is_err(), "what it does not know is an error");
     Ok(())
 }

@@ -9,8 +9,11 @@ import os
 import platform
 import shutil
 import subprocess
+import threading
 
 from process import LabError, run, say
+
+_one_at_a_time = threading.Lock()  # apt-get gives up where another one runs
 
 
 def missing(packages: list[str]) -> list[str]:
@@ -25,9 +28,12 @@ def missing(packages: list[str]) -> list[str]:
 def ensure(packages: list[str], purpose: str) -> None:
     """Installs what is missing of the packages, or says how to."""
     require_debian(f"install by hand what Debian calls {' '.join(packages)} ({purpose})")
-    absent = missing(packages)
-    if not absent:
-        return
+    with _one_at_a_time:
+        if absent := missing(packages):
+            _install(absent, purpose)
+
+
+def _install(absent: list[str], purpose: str) -> None:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *absent]
     if os.geteuid() != 0:
         raise LabError(f"{purpose} needs packages: run `sudo {' '.join(command)}` and try again")

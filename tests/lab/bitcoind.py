@@ -1,4 +1,4 @@
-"""Runs one bitcoind on regtest, reachable from this machine only, and calls it.
+"""Runs a bitcoind on regtest, reachable from this machine only, and calls it.
 
 May not decide what is on the chain.
 """
@@ -9,6 +9,7 @@ import base64
 import http.client
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,19 @@ class RpcError(Exception):
 class Node:
     """A running bitcoind."""
 
-    def __init__(self, program: Path, directory: Path, *, p2p: bool) -> None:
-        """p2p opens a port for peers on loopback: electrs reads blocks that way, nothing else needs it."""
+    def __init__(self, program: Path, directory: Path, *, p2p: bool, settings: Sequence[str] = ()) -> None:
+        """p2p opens a port for peers on loopback: electrs reads blocks that way, and so do other nodes."""
         directory.mkdir()
         ports = free_ports(HOST, 2)
         self.port = ports[0]
         self.p2p = f"{HOST}:{ports[1]}" if p2p else None
         self.cookie_file = directory / "regtest/.cookie"
         self.cookie = ""
-        self.child = Child.start("bitcoind", [
+        self.child = Child.start(directory.name, [
             program, "-regtest", f"-datadir={directory}", f"-rpcport={self.port}", f"-rpcbind={HOST}",
             f"-rpcallowip={HOST}", "-txindex", "-fallbackfee=0.0001", "-dbcache=16", "-printtoconsole",
             "-nodebuglogfile", "-connect=0", "-dnsseed=0", "-discover=0", "-natpmp=0", "-listenonion=0",
-            *([f"-bind={self.p2p}", "-listen"] if p2p else ["-listen=0"]),
+            *([f"-bind={self.p2p}", "-listen"] if p2p else ["-listen=0"]), *settings,
         ], directory.with_suffix(".log"))
 
     @property
@@ -57,6 +58,21 @@ class Node:
             except (OSError, RpcError):
                 time.sleep(0.05)
         raise self.child.failure(f"gave no answer in {PATIENCE:.0f} s")
+
+    def follow(self, other: Node) -> None:
+        """Connects to another node that has a port for peers; returns with the same chain and mempool."""
+        self.call("addnode", other.p2p, "onetry")
+        self.reach(other.call("getbestblockhash"))
+        for txid in other.call("getrawmempool"):
+            self.call("sendrawtransaction", other.call("getrawtransaction", txid))
+
+    def reach(self, block: str) -> None:
+        """Returns when this block is its tip."""
+        deadline = time.monotonic() + PATIENCE
+        while self.call("getbestblockhash") != block:
+            if time.monotonic() > deadline:
+                raise RpcError(f"{self.child.name} did not reach block {block} in {PATIENCE:.0f} s")
+            time.sleep(0.02)
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one RPC."""

@@ -18,6 +18,7 @@ from bitcoind import Node
 COIN = 100_000_000
 SUBSIDY = 50 * COIN  # halves at height 150, beyond what is spent here
 FEE = 1_000
+COINS = 240  # outputs of one transaction, whose count is written as one byte
 MATURITY_HEIGHT = 112  # the first dozen coinbases can be spent in the next block
 SPACING = 600
 TIP_HEIGHT = 120
@@ -39,6 +40,15 @@ class Target:
         return cls(address, script_hex, hashlib.sha256(bytes.fromhex(script_hex)).digest()[::-1].hex())
 
 
+@dataclass(frozen=True)
+class Coin:
+    """An output that the miner can spend."""
+
+    txid: str
+    vout: int
+    amount: int
+
+
 def wif(label: str) -> str:
     """A private key made from a label, in the form bitcoind reads. Worth nothing outside regtest."""
     payload = b"\xef" + hashlib.sha256(f"electrum lab {label}".encode()).digest() + b"\x01"
@@ -50,10 +60,11 @@ def wif(label: str) -> str:
     return digits
 
 
-def transaction(txid: str, vout: int, outputs: list[tuple[int, str]]) -> str:
+def transaction(coin: Coin, outputs: list[tuple[int, str]]) -> str:
     """An unsigned transaction with one input. Written here because createrawtransaction pays addresses only,
     and two of the script types have none."""
-    parts = [struct.pack("<iB", 2, 1), bytes.fromhex(txid)[::-1], struct.pack("<IBI", vout, 0, 0xFFFFFFFD),
+    parts = [struct.pack("<iB", 2, 1), bytes.fromhex(coin.txid)[::-1],
+             struct.pack("<IBI", coin.vout, 0, 0xFFFFFFFD),
              struct.pack("<B", len(outputs))]
     for amount, script_hex in outputs:
         script = bytes.fromhex(script_hex)
@@ -67,13 +78,14 @@ class Chain:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.start = int(time.time()) - TIP_HEIGHT * SPACING
-        self.unspent: list[str] = []
+        self.unspent: list[Coin] = []
+        self.coins: list[Coin] = []
         self.miner = self.described(f"wpkh({wif('miner')})")
 
     def build(self) -> dict[str, Any]:
         """Mines and pays everything; gives what the tests need to know of it."""
         blocks = self.mine_until(MATURITY_HEIGHT)
-        self.unspent = [self.node.call("getblock", block)["tx"][0] for block in blocks[:12]]
+        self.unspent = [Coin(self.node.call("getblock", block)["tx"][0], 0, SUBSIDY) for block in blocks[:12]]
 
         scripts: dict[str, dict[str, Any]] = {}
         targets = [(name, target, number * COIN + number)
@@ -84,6 +96,7 @@ class Chain:
                 scripts[name] = {**asdict(target), "txid": txid, "height": height, "amount_sat": amount}
 
         history, unconfirmed = self.history()
+        self.coins = self.change()
         self.mine_until(TIP_HEIGHT)
         self.node.call("setmocktime", 0)
         unconfirmed["txid"] = self.node.call("sendrawtransaction", unconfirmed.pop("hex"))
@@ -113,7 +126,7 @@ class Chain:
             return txid
 
         first, second, spent, awaited = 3 * COIN, 2 * COIN, COIN, COIN // 2
-        source = confirm(self.pay(target, first))
+        source = Coin(confirm(self.pay(target, first)), 0, first)
         confirm(self.pay(target, second))
         confirm(self.signed(source, [(spent, self.miner.script_hex),
                                      (first - spent - FEE, target.script_hex)], "history"))
@@ -126,9 +139,16 @@ class Chain:
         return self.signed(self.unspent.pop(0), [(amount, target.script_hex),
                                                  (SUBSIDY - amount - FEE, self.miner.script_hex)], "miner")
 
-    def signed(self, txid: str, outputs: list[tuple[int, str]], label: str) -> str:
-        """A transaction that spends the first output of another, signed with the key of the label."""
-        signed = self.node.call("signrawtransactionwithkey", transaction(txid, 0, outputs), [wif(label)])
+    def change(self) -> list[Coin]:
+        """Breaks a coinbase into many coins, for payments that do not depend on each other."""
+        amount = (SUBSIDY - 10 * FEE) // COINS
+        outputs = [(amount, self.miner.script_hex)] * COINS
+        (txid,), _ = self.block([self.signed(self.unspent.pop(0), outputs, "miner")])
+        return [Coin(txid, vout, amount) for vout in range(COINS)]
+
+    def signed(self, coin: Coin, outputs: list[tuple[int, str]], label: str) -> str:
+        """A transaction that spends a coin, signed with the key of the label."""
+        signed = self.node.call("signrawtransactionwithkey", transaction(coin, outputs), [wif(label)])
         assert signed["complete"], signed
         return str(signed["hex"])
 

@@ -22,11 +22,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--observatory", required=True, metavar="PROGRAM", help="the program to run")
     parser.add_argument("--dir", default="target/lab", metavar="DIR", help="where the servers are installed")
-    parser.add_argument("--electrumx", default="1.17.0,1.20.0", metavar="VERSIONS", help="versions of ElectrumX")
     options = parser.parse_args()
 
     lab = subprocess.Popen(
-        [sys.executable, str(HERE / "lab.py"), "up", "--dir", options.dir, "--electrumx", options.electrumx],
+        [sys.executable, str(HERE / "lab.py"), "up", "--dir", options.dir],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         line = lab.stdout.readline() if lab.stdout else ""

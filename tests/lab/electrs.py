@@ -94,5 +94,5 @@ class Server:
     def describe(self) -> dict[str, Any]:
         """Its part of the description of the lab."""
         return {"implementation": "electrs", "version": self.version, "host": self.host, "tcp": self.tcp,
-                "ssl": None, "rpc": None, "certificate_cn": None, "certificate_version": None,
+                "ssl": None, "rpc": None, "node": 1, "certificate_cn": None, "certificate_version": None,
                 "pid": self.child.process.pid}

@@ -17,7 +17,7 @@ import certificate
 import probe
 from process import Child, LabError, free_ports, run, say
 
-# 1.16.0 to 1.20.0 run on Python 3.10 and later without pins: their own metadata holds aiorpcx where it must be.
+# 1.17.0 to 1.20.0 run on Python 3.10 to 3.13 without pins: their own metadata holds aiorpcx where it must be.
 # 2.0.0 installs, but refuses a bitcoind before 31.
 REQUIREMENT = "e-x=={version}"
 DATABASE = "plyvel"
@@ -54,6 +54,27 @@ def install(version: str, directory: Path) -> None:
     say(f"ElectrumX {version}: installed")
 
 
+@dataclass(frozen=True)
+class Placement:
+    """A server to run: a version, the node it asks, and which one of that version it is, from 0."""
+
+    version: str
+    node: int
+    copy: int
+
+    @property
+    def name(self) -> str:
+        """Distinct within a lab."""
+        return f"electrumx-{self.version}" + (f"-{self.copy + 1}" if self.copy else "")
+
+    @property
+    def address(self) -> str:
+        """On loopback: the first 1.20.0 has 127.0.120.1, the second 127.1.120.1, so that servers differ by more
+        than a port, and by more than whoever groups them by network looks at."""
+        major, minor, patch = (*_numbers(self.version), 0, 0)[:3]
+        return f"127.{self.copy}.{(major * 100 + minor) % 256}.{patch % 254 + 1}"
+
+
 @dataclass
 class Server:
     """A running ElectrumX."""
@@ -63,25 +84,27 @@ class Server:
     tcp: int
     ssl: int
     rpc: int
+    node: int
     certificate_cn: str
     certificate_version: int
     child: Child
 
     @classmethod
-    def start(cls, version: str, directory: Path, space: Path, daemon: str) -> Server:
+    def start(cls, placement: Placement, directory: Path, space: Path, daemon: str) -> Server:
         """Runs an installed version on an address of its own."""
-        home, host = _home(version, directory), address(version)
+        version, host = placement.version, placement.address
+        home = _home(version, directory)
         if not (home / ".installed").exists():
             raise LabError(f"ElectrumX {version} is not installed: run `python3 tests/lab/lab.py install "
                            f"--electrumx {version} --dir {directory}`")
-        database = space / f"electrumx-{version}"
+        database = space / placement.name
         database.mkdir()
         tcp, ssl, rpc = free_ports(host, 3)
-        name = f"electrumx-{version}.lab.test"
+        name = f"{placement.name}.lab.test"
         edition = 3 if _numbers(version) >= FIRST_WITH_X509_V3 else 1
         crt, key = certificate.make(database, name, edition)
         # The script by way of its Python: 1.16.0 is packed without the permission to execute it.
-        child = Child.start(f"ElectrumX {version}", [home / "bin/python", home / "bin/electrumx_server"],
+        child = Child.start(placement.name, [home / "bin/python", home / "bin/electrumx_server"],
                             database.with_name(database.name + ".log"), {
             "COIN": "Bitcoin", "NET": "regtest", "DAEMON_URL": daemon,
             "DB_ENGINE": "leveldb", "DB_DIRECTORY": str(database), "CACHE_MB": "50",
@@ -93,7 +116,7 @@ class Server:
             # Only to notice blocks and transactions within a test's patience; 1.16.0 has no such setting.
             "DAEMON_POLL_INTERVAL_BLOCKS": "500", "DAEMON_POLL_INTERVAL_MEMPOOL": "500",
         })
-        return cls(version, host, tcp, ssl, rpc, name, edition, child)
+        return cls(version, host, tcp, ssl, rpc, placement.node, name, edition, child)
 
     def wait(self, tip: int) -> None:
         """Returns when it serves the whole chain."""
@@ -102,14 +125,8 @@ class Server:
     def describe(self) -> dict[str, Any]:
         """Its part of the description of the lab."""
         return {"implementation": "ElectrumX", "version": self.version, "host": self.host, "tcp": self.tcp,
-                "ssl": self.ssl, "rpc": self.rpc, "certificate_cn": self.certificate_cn,
+                "ssl": self.ssl, "rpc": self.rpc, "node": self.node, "certificate_cn": self.certificate_cn,
                 "certificate_version": self.certificate_version, "pid": self.child.process.pid}
-
-
-def address(version: str) -> str:
-    """A loopback address for a version: 1.20.0 has 127.0.120.1, so that servers differ by more than a port."""
-    major, minor, patch = (*_numbers(version), 0, 0)[:3]
-    return f"127.0.{(major * 100 + minor) % 256}.{patch % 254 + 1}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Tests of the lab itself: what its servers answer, over TCP and TLS, and that nothing of it outlives it.
 
-    python3 tests/lab/selftest.py [--electrumx VERSIONS] [--dir DIR]     needs `lab.py install` first
+    python3 tests/lab/selftest.py [--electrumx SERVERS] [--dir DIR]     needs `lab.py install` first
 
 May not import the lab: it sees what every user of the lab sees, the command and its line of JSON.
 """
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+TARGETS = (2, 3, 5, 10, 25, 144, 504, 1008)
 LAB = [sys.executable, str(Path(__file__).with_name("lab.py")), "up", *sys.argv[1:]]
 
 
@@ -96,7 +97,7 @@ def remaining(lab: dict[str, Any]) -> list[str]:
 def check_end(name: str, graceful: bool, end: Any) -> Path:
     """Ends a lab in one way, and looks for what it left behind. Gives the directory it had."""
     lab, description = start()
-    pids = {str(description["bitcoind"]["pid"]), *(str(server["pid"]) for server in description["servers"])}
+    pids = {str(process["pid"]) for process in [*description["nodes"], *description["servers"]]}
     assert pids <= set(remaining(description)), "the description names processes that do not run"
     began = time.monotonic()
     end(lab)
@@ -113,6 +114,51 @@ def check_end(name: str, graceful: bool, end: Any) -> Path:
     return directory
 
 
+def check_nodes() -> None:
+    """Drives two nodes, and looks whether the servers of one are told from the servers of the other."""
+    lab, description = start("--electrumx", "1.20.0,1.20.0,1.19.0@2")
+    assert lab.stdin and lab.stdout
+
+    def tell(command: str) -> dict[str, Any]:
+        lab.stdin.write(command + "\n")
+        lab.stdin.flush()
+        return json.loads(lab.stdout.readline())
+
+    servers = [server for server in description["servers"] if server["implementation"] == "ElectrumX"]
+    assert [server["node"] for server in servers] == [1, 1, 2] and len(description["nodes"]) == 2, servers
+    assert len({server["host"] for server in servers}) == 3, servers
+    for _ in range(6):
+        paid, mined = tell("pay 60"), tell("mine 3")
+        assert len(paid["paid"]) == 60 and paid["mempool"][0] > paid["mempool"][1] > 0, paid
+        assert len(mined["mined"]) == 3, mined
+    views = []
+    for server in servers:
+        reach(server, mined["tip"]["height"])
+        _, *fees, relay = Client(server, "tcp").ask(
+            ("server.version", ["selftest", "1.4"]),
+            *(("blockchain.estimatefee", [target]) for target in TARGETS), ("blockchain.relayfee", []))
+        views.append((fees, relay))
+    assert all(fee > 0 for fees, _ in views for fee in fees), views
+    assert views[0] == views[1], views
+    differing = sum(one != other for one, other in zip(views[0][0], views[2][0]))
+    assert differing >= 4 and views[0][1] != views[2][1], views
+    assert "error" in tell("dance") and "error" in tell("pay 9999") and "error" in tell("mine -1")
+    print(f"ok: two nodes of one chain, whose estimates differ for {differing} of {len(TARGETS)} targets")
+    lab.communicate()
+
+
+def reach(server: dict[str, Any], height: int) -> None:
+    """Returns when the server is at this height."""
+    deadline = time.monotonic() + 15
+    while True:
+        _, tip = Client(server, "tcp").ask(("server.version", ["selftest", "1.4"]),
+                                           ("blockchain.headers.subscribe", []))
+        if tip["height"] >= height:
+            return
+        assert time.monotonic() < deadline, f"height {tip['height']} instead of {height} after 15 s"
+        time.sleep(0.2)
+
+
 def main() -> None:
     """Runs all tests; an AssertionError ends them."""
     began = time.monotonic()
@@ -123,6 +169,7 @@ def main() -> None:
             if server[transport] is not None:
                 check_server(description, server, transport)
     lab.communicate()
+    check_nodes()
 
     check_end("standard input closed", True, end=lambda lab: lab.stdin.close())
     check_end("SIGTERM", True, end=lambda lab: lab.terminate())
@@ -130,13 +177,7 @@ def main() -> None:
     killed = check_end("SIGKILL", False, end=lambda lab: lab.kill())
     lab, description = start("--mine-every", "1")
     assert not killed.exists(), f"not swept: {killed}"
-    deadline, height = time.monotonic() + 15, 0
-    while height <= description["tip"]["height"]:
-        assert time.monotonic() < deadline, f"no block in 15 s: {height}"
-        time.sleep(0.2)
-        client = Client(description["servers"][-1], "tcp")
-        height = client.ask(("server.version", ["selftest", "1.4"]),
-                            ("blockchain.headers.subscribe", []))[-1]["height"]
+    reach(description["servers"][-1], description["tip"]["height"] + 1)
     print("ok: mines, and has swept the directory of the lab that was killed")
     lab.communicate()
 

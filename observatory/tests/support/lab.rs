@@ -3,9 +3,9 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context as _, ensure};
@@ -18,6 +18,7 @@ pub(crate) struct Lab {
     pub(crate) facts: Value,
     /// Closing it ends the lab.
     stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
     process: Child,
 }
 
@@ -29,6 +30,10 @@ pub(crate) struct RealServer {
     pub(crate) implementation: String,
     /// Its version.
     pub(crate) version: String,
+    /// Which bitcoind it asks, counted from 1.
+    pub(crate) node: u64,
+    /// The port where ElectrumX tells its operator what it charges each session.
+    pub(crate) rpc: Option<u16>,
     /// The plain port.
     pub(crate) tcp: Endpoint,
     /// The TLS port, and the common name of its certificate.
@@ -36,11 +41,20 @@ pub(crate) struct RealServer {
 }
 
 impl Lab {
-    /// Starts the lab. Blocks until every server serves the whole chain.
+    /// Starts the lab with every server there is. Blocks until all serve the whole chain.
     ///
     /// # Errors
     /// When it is not installed (`make lab` installs it) or does not come up.
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`Lab::start`], with options of `lab.py up`: `["--electrumx", "1.19.0,1.20.0@2"]` starts those two,
+    /// each asking a bitcoind of its own.
+    ///
+    /// # Errors
+    /// As [`Lab::start`].
+    pub(crate) fn start_with(options: &[&str]) -> anyhow::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a workspace")?;
         let installed = env::var_os("OBSERVATORY_LAB").map_or_else(|| root.join("target/lab"), PathBuf::from);
         ensure!(installed.exists(), "no real servers at {}: run `make lab`", installed.display());
@@ -48,15 +62,31 @@ impl Lab {
             .arg(root.join("tests/lab/lab.py"))
             .args(["up", "--dir"])
             .arg(&installed)
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start python3")?;
         let stdin = process.stdin.take();
+        let mut stdout = BufReader::new(process.stdout.take().context("a pipe")?);
         let mut line = String::new();
-        BufReader::new(process.stdout.take().context("a pipe")?).read_line(&mut line)?;
+        stdout.read_line(&mut line)?;
         let facts = serde_json::from_str(&line).context("the lab did not come up; it says why above")?;
-        Ok(Self { facts, stdin, process })
+        Ok(Self { facts, stdin, stdout, process })
+    }
+
+    /// Has something done on the chain, `pay N` or `mine N` (tests/lab/market.py), and gives the answer. Blocks
+    /// until the nodes have done it; servers notice within a second.
+    ///
+    /// # Errors
+    /// When it could not be done.
+    pub(crate) fn tell(&mut self, command: &str) -> anyhow::Result<Value> {
+        writeln!(self.stdin.as_mut().context("a pipe")?, "{command}")?;
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        let answer: Value = serde_json::from_str(&line).with_context(|| format!("{command}: no answer"))?;
+        ensure!(answer["error"].is_null(), "{command}: {}", answer["error"]);
+        Ok(answer)
     }
 
     /// Its servers.
@@ -95,6 +125,8 @@ impl RealServer {
         Ok(Self {
             implementation: text("implementation")?,
             version: text("version")?,
+            node: facts["node"].as_u64().context("node")?,
+            rpc: facts["rpc"].as_u64().map(u16::try_from).transpose()?,
             tcp: endpoint("tcp", &facts["tcp"])?,
             tls,
             host,
