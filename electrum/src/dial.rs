@@ -186,7 +186,7 @@ impl Dialer {
         Self { names, guard, proxy, tls: tls::Connector::new(), limits }
     }
 
-    /// The limits of every session.
+    /// The limits of a usual session, and of everything else that is done here.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -252,8 +252,8 @@ impl Dialer {
         Some(name.as_str().to_owned())
     }
 
-    /// Opens a session with an endpoint of the route's host.
-    pub async fn dial(&self, endpoint: &Endpoint, route: &Route) -> Dialled {
+    /// Opens a session with an endpoint of the route's host, within limits.
+    pub async fn dial(&self, endpoint: &Endpoint, route: &Route, limits: &Limits) -> Dialled {
         let started = Instant::now();
         let meter = Meter::default();
         let mut dialled = Dialled {
@@ -264,12 +264,12 @@ impl Dialer {
             meter: meter.clone(),
             session: Err(DialError::Refused),
         };
-        dialled.session = match self.connect(endpoint, route).await {
+        dialled.session = match self.connect(endpoint, route, limits).await {
             Err(error) => Err(error),
             Ok(socket) => {
                 dialled.connect = Some(started.elapsed());
-                let stream = Metered::new(socket, meter, self.limits.bytes);
-                self.open(endpoint, stream, started, &mut dialled).await
+                let stream = Metered::new(socket, meter, limits.bytes);
+                self.open(endpoint, stream, started + limits.visit, limits, &mut dialled).await
             }
         };
         dialled
@@ -285,7 +285,7 @@ impl Dialer {
         endpoint: &Endpoint,
         route: &Route,
     ) -> Result<Result<tls::Offer, tls::OfferError>, DialError> {
-        let socket = self.connect(endpoint, route).await?;
+        let socket = self.connect(endpoint, route, &self.limits).await?;
         let stream = Metered::new(socket, Meter::default(), self.limits.bytes);
         let deadline = Instant::now() + self.limits.connect;
         timeout_at(deadline, tls::offer(&endpoint.host, stream))
@@ -293,8 +293,13 @@ impl Dialer {
             .map_err(|_| DialError::OutOfTime("TLS"))
     }
 
-    async fn connect(&self, endpoint: &Endpoint, route: &Route) -> Result<TcpStream, DialError> {
-        let deadline = Instant::now() + self.limits.connect;
+    async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        route: &Route,
+        limits: &Limits,
+    ) -> Result<TcpStream, DialError> {
+        let deadline = Instant::now() + limits.connect;
         let port = endpoint.port.get();
         let socket = match (&self.proxy, route.address) {
             (None, Some(ip)) => timeout_at(deadline, TcpStream::connect(SocketAddr::new(ip, port)))
@@ -321,14 +326,15 @@ impl Dialer {
         &self,
         endpoint: &Endpoint,
         stream: Metered<TcpStream>,
-        started: Instant,
+        deadline: Instant,
+        limits: &Limits,
         dialled: &mut Dialled,
     ) -> Result<Session, DialError> {
         let mut stream: BoxStream = Box::new(stream);
         if endpoint.transport.is_encrypted() {
             let began = Instant::now();
             let handshake = self.tls.connect(&endpoint.host, stream);
-            let (facts, encrypted) = timeout_at(began + self.limits.connect, handshake)
+            let (facts, encrypted) = timeout_at(began + limits.connect, handshake)
                 .await
                 .map_err(|_| DialError::OutOfTime("TLS"))?;
             dialled.tls = facts;
@@ -339,7 +345,7 @@ impl Dialer {
             Transport::Tcp | Transport::Tls => Channel::Lines(Lines::new(stream)),
             Transport::Ws | Transport::Wss => {
                 let began = Instant::now();
-                let upgraded = timeout_at(began + self.limits.connect, self.upgrade(endpoint, stream))
+                let upgraded = timeout_at(began + limits.connect, Self::upgrade(endpoint, stream, limits))
                     .await
                     .map_err(|_| DialError::OutOfTime("WebSocket"))?
                     .map_err(|e| DialError::WebSocket(e.into()))?;
@@ -347,18 +353,18 @@ impl Dialer {
                 Channel::Messages(Box::new(upgraded))
             }
         };
-        Ok(Session::new(channel, self.limits, started + self.limits.visit))
+        Ok(Session::new(channel, *limits, deadline))
     }
 
     async fn upgrade(
-        &self,
         endpoint: &Endpoint,
         stream: BoxStream,
+        limits: &Limits,
     ) -> Result<tokio_tungstenite::WebSocketStream<BoxStream>, tungstenite::Error> {
         let config = WebSocketConfig::default()
             .read_buffer_size(4 << 10)
-            .max_message_size(Some(self.limits.line))
-            .max_frame_size(Some(self.limits.line));
+            .max_message_size(Some(limits.line))
+            .max_frame_size(Some(limits.line));
         let (socket, _) = client_async_with_config(format!("{endpoint}/"), stream, Some(config)).await?;
         Ok(socket)
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use electrum::Host;
+use electrum::{Endpoint, Host};
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
 
@@ -24,6 +24,8 @@ pub struct Acquaintance {
     pub tls_stack_known: bool,
     /// Whether its name has addresses of both families.
     pub dual_stack: bool,
+    /// Endpoints that answered when they were last visited.
+    pub answering: BTreeSet<Endpoint>,
     /// How much it can take.
     pub constitution: Constitution,
 }
@@ -59,6 +61,11 @@ impl Acquaintance {
         }
         let addresses = &visit.resolution.addresses;
         self.dual_stack |= addresses.iter().any(|ip| ip.is_ipv4()) && addresses.iter().any(|ip| ip.is_ipv6());
+        if visit.outcome == Outcome::Answered {
+            self.answering.insert(visit.endpoint.clone());
+        } else {
+            self.answering.remove(&visit.endpoint);
+        }
         self.constitution = self.constitution.max(constitution(visit));
     }
 

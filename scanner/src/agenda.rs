@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use electrum::Endpoint;
+use electrum::{Endpoint, Transport};
 use jiff::Timestamp;
 use model::{
     Purpose,
@@ -14,6 +14,7 @@ use crate::{
     acquaintance::{Acquaintance, Constitution},
     ledger::{Class, MOST_ERRORS},
     probe::{Occasion, Offer, Probe, catalogue, probe},
+    watch::Watch,
 };
 
 /// How much a scan wants to know.
@@ -48,6 +49,8 @@ pub enum Agenda {
     Objects,
     /// One visit of a series.
     Twin(Twin),
+    /// To listen.
+    Watch(Watch),
 }
 
 impl Agenda {
@@ -58,6 +61,7 @@ impl Agenda {
             Self::Light { .. } | Self::Twin(_) => Class::Light,
             Self::Deep { .. } | Self::Opening(_) | Self::Objects => Class::Deep,
             Self::ParseError(_) => Class::ParseError,
+            Self::Watch(_) => Class::Watch,
         }
     }
 
@@ -71,6 +75,7 @@ impl Agenda {
             Self::ParseError(_) => Purpose::ParseError,
             Self::Objects => Purpose::Objects,
             Self::Twin(twin) => Purpose::Twin(twin.clone()),
+            Self::Watch(_) => Purpose::Watch,
         }
     }
 
@@ -94,6 +99,7 @@ impl Agenda {
             Self::ParseError(_) => TO_GREET.iter().filter_map(|id| probe(id)).collect(),
             Self::Objects => TO_FIND.iter().filter_map(|id| probe(id)).collect(),
             Self::Twin(_) => TO_COMPARE.iter().filter_map(|id| probe(id)).collect(),
+            Self::Watch(_) => TO_WATCH.iter().filter_map(|id| probe(id)).collect(),
         }
     }
 
@@ -113,7 +119,7 @@ impl Agenda {
         match self {
             Self::Deep { offer, .. } => Some(Self::Light { offer: *offer }),
             Self::Opening(_) | Self::ParseError(_) => Some(Self::Light { offer: Offer::Usual }),
-            Self::Light { .. } | Self::Objects | Self::Twin(_) => None,
+            Self::Light { .. } | Self::Objects | Self::Twin(_) | Self::Watch(_) => None,
         }
     }
 }
@@ -122,6 +128,9 @@ impl Agenda {
 const TO_GREET: &[&str] = &["H1"];
 /// What a visit asks that looks for objects.
 const TO_FIND: &[&str] = &["H1", "C1"];
+/// What a watch asks before it listens: it subscribes to blocks (L1) and to a script that nobody uses (L6), and
+/// takes the peer list (L4) and the state of the node (L5).
+const TO_WATCH: &[&str] = &["H1", "C1", "M4", "L6", "F1", "F2"];
 /// What both arms of a series ask: whatever a server could tell one client and not the other.
 const TO_COMPARE: &[&str] =
     &["H1", "M1", "M2", "M4", "C1", "F1", "C7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"];
@@ -201,6 +210,16 @@ pub fn itineraries(
         std::iter::once(dear).chain(twins.filter(|_| offer != Offer::Oldest)).collect()
     };
     endpoints.iter().map(|endpoint| (endpoint.clone(), agendas(endpoint))).collect()
+}
+
+/// Where a server is watched: at one endpoint that answered lately, the one that wallets would use. None where
+/// nothing answered, or where it serves one client at a time, which should be its owner.
+#[must_use]
+pub fn lookout(acquaintance: &Acquaintance) -> Option<&Endpoint> {
+    let unlike_wallets =
+        |endpoint: &&Endpoint| (endpoint.transport != Transport::Tls, !endpoint.transport.is_encrypted());
+    let answering = acquaintance.answering.iter();
+    answering.min_by_key(unlike_wallets).filter(|_| acquaintance.constitution == Constitution::Robust)
 }
 
 /// How a visit names itself that is to be taken for a wallet's. The other arm of its series comes from the same

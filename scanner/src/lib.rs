@@ -15,3 +15,4 @@ pub mod outcome;
 pub mod probe;
 pub mod sweep;
 pub mod visit;
+pub mod watch;
