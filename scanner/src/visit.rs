@@ -226,7 +226,9 @@ impl Visitor {
     fn scope(&self, agenda: &Agenda, began: Instant) -> Scope {
         let usual = *self.dialer.limits();
         match agenda {
-            Agenda::Watch(_) => Scope { began, limits: watch::limits(usual), keeps: watch::MOST_HEARD as usize },
+            Agenda::Watch(_) => {
+                Scope { began, limits: watch::limits(usual), keeps: watch::MOST_HEARD as usize }
+            }
             _ => Scope { began, limits: usual, keeps: Unasked::KEPT },
         }
     }

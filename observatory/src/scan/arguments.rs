@@ -26,7 +26,8 @@ use crate::output::Usage;
   observatory scan --network mainnet --contact https://example.org/scan --server ssl://electrum.example:50002 --no-peers --json
   observatory scan --network regtest --server tcp://127.0.0.1:50001 --allow-private
   observatory scan --network signet --rounds 6 --interval 10m
-  observatory scan --network testnet4 --profile deep --rounds 20 --interval 15m")]
+  observatory scan --network testnet4 --profile deep --rounds 20 --interval 15m
+  observatory scan --network testnet4 --watch 12h")]
 pub(crate) struct Arguments {
     /// mainnet, testnet, testnet4, signet, mutinynet or regtest
     #[arg(long, value_name = "NET")]
@@ -52,6 +53,10 @@ pub(crate) struct Arguments {
     /// From the beginning of one round to the next: 90s, 10m, 1h
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub(crate) interval: SignedDuration,
+    /// Afterwards, watch every server that answered for so long: when it tells of blocks, and what its node
+    /// estimates around them. 20s, 10m, 12h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) watch: Option<SignedDuration>,
     /// A name for the place you scan from
     #[arg(long, value_name = "NAME", default_value = "local")]
     pub(crate) vantage: String,

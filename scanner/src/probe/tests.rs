@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     agenda::Agenda,
     ledger::{CONNECTION_COST, Class},
-    watch::{WATCH_LENGTH, Watch},
     objects::{Busy, Output, ScriptKind},
+    watch::{WATCH_LENGTH, Watch},
 };
 
 fn objects() -> Objects {

@@ -67,9 +67,8 @@ pub(super) mod tests {
     fn failures_in_a_row_are_answered_by_pauses_that_double_up_to_an_hour() {
         let mut patience = Patience::default();
         let at_once = visit(Outcome::Closed, Some("the server closed the connection"), Duration::ZERO);
-        let pauses: Vec<u64> = (0..40)
-            .filter_map(|_| patience.after(&at_once).map(|pause| pause.as_secs() / 60))
-            .collect();
+        let pauses: Vec<u64> =
+            (0..40).filter_map(|_| patience.after(&at_once).map(|pause| pause.as_secs() / 60)).collect();
         assert_eq!(pauses[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(pauses.len(), 40);
         // It went well for a while: a restart, not a refusal.
