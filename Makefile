@@ -1,14 +1,15 @@
 # Every target installs what it needs, by package name. `make help` lists them.
 
-LAB    := target/lab
-PYTHON ?= python3
+LAB     := target/lab
+PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
+PYTHON  ?= python3
 
-.PHONY: help test lab demo electrs bench fmt
+.PHONY: help test lab proxies demo electrs bench fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-test: lab ## everything that must hold: format, lints, unit, integration and doc tests
+test: lab proxies ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
@@ -16,6 +17,10 @@ test: lab ## everything that must hold: format, lints, unit, integration and doc
 lab: ## install real servers for tests: bitcoind (Knots) and four versions of ElectrumX
 	@command -v openssl >/dev/null || { apt-get update -q && apt-get install -yq openssl; }
 	$(PYTHON) tests/lab/lab.py install --dir $(LAB)
+
+proxies: ## install what ends TLS in front of servers, for tests: nginx, stunnel, HAProxy
+	@{ which nginx stunnel haproxy && ls /usr/lib/nginx/modules/ngx_stream_module.so; } >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends $(PROXIES); }
 
 demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this machine
 	cargo build --release --locked

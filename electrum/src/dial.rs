@@ -3,6 +3,8 @@
 //! The only way to a connection is a [`Route`], and the only way to a route is through the guard, so
 //! no code path can dial an address that was not checked. Nothing here retries or decides when.
 
+mod aside;
+
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
@@ -273,24 +275,6 @@ impl Dialer {
             }
         };
         dialled
-    }
-
-    /// Asks an endpoint what TLS it speaks, with a hello so old that every server understands it. For
-    /// servers with which [`Dialer::dial`] found no common ground; costs the server one more connection.
-    ///
-    /// # Errors
-    /// [`DialError`], or what the server said instead.
-    pub async fn tls_offer(
-        &self,
-        endpoint: &Endpoint,
-        route: &Route,
-    ) -> Result<Result<tls::Offer, tls::OfferError>, DialError> {
-        let socket = self.connect(endpoint, route, &self.limits).await?;
-        let stream = Metered::new(socket, Meter::default(), self.limits.bytes);
-        let deadline = Instant::now() + self.limits.connect;
-        timeout_at(deadline, tls::offer(&endpoint.host, stream))
-            .await
-            .map_err(|_| DialError::OutOfTime("TLS"))
     }
 
     async fn connect(

@@ -3,8 +3,12 @@
 use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use electrum::{
-    Host,
-    tls::{Connector, Facts, Offer, OfferError, TlsError, offer},
+    Endpoint, Host, Transport,
+    dial::{DialError, Dialer, Route},
+    guard::Guard,
+    limits::Limits,
+    names::Names,
+    tls::{Connector, Facts, Hello, Offer, OfferError, Parting, StackAnswer, TlsError, offer, stack},
 };
 use rcgen::{CertificateParams, CertifiedKey as Made, CustomExtension, KeyPair};
 use rustls::{
@@ -17,6 +21,7 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -48,6 +53,17 @@ async fn offered(stream: DuplexStream) -> Result<Offer, OfferError> {
     timeout(Duration::from_secs(20), offer(&host(), stream)).await.expect("an end")
 }
 
+/// What each of the unusual hellos is answered, which the server does not tell apart.
+async fn stacked(words: &[u8]) -> StackAnswer {
+    let host = host();
+    let asked = |hello| timeout(Duration::from_secs(20), stack(hello, &host, says(words.to_vec())));
+    let [first, second, third] = Hello::ALL.map(asked);
+    let [first, second, third] =
+        [first.await, second.await, third.await].map(|answer| answer.expect("an end"));
+    assert!(first == second && second == third);
+    first
+}
+
 #[tokio::test]
 async fn what_is_not_tls() {
     let plain = br#"{"jsonrpc":"2.0","method":"server.version"}"#;
@@ -57,6 +73,7 @@ async fn what_is_not_tls() {
         assert!(matches!(error, TlsError::NotTls(_)), "{error:?}");
         assert!(!error.may_be_unsupported());
         assert!(matches!(offered(says(words.to_vec())).await, Err(OfferError::NotTls(_))));
+        assert_eq!(stacked(words).await, StackAnswer::NotTls);
     }
 }
 
@@ -69,7 +86,14 @@ async fn silence_and_alerts() {
 
     let alert = vec![21, 3, 3, 0, 2, 2, 70];
     assert_eq!(connected(says(alert.clone())).await.1, TlsError::Alert("protocol_version".to_owned()));
-    assert_eq!(offered(says(alert)).await, Err(OfferError::Alert("protocol_version".to_owned())));
+    assert_eq!(offered(says(alert.clone())).await, Err(OfferError::Alert("protocol_version".to_owned())));
+
+    assert_eq!(stacked(&[]).await, StackAnswer::Closed);
+    let refused = |then| StackAnswer::Alert { alert: "protocol_version".to_owned(), then };
+    assert_eq!(stacked(&alert).await, refused(Parting::Closed));
+    // Who talks on after a refusal is listened to for no more than 64 KiB.
+    let chatter = [&alert[..], &[b'x'; 1 << 20]].concat();
+    assert_eq!(stacked(&chatter).await, refused(Parting::Open));
 }
 
 #[tokio::test]
@@ -80,7 +104,21 @@ async fn a_flood_of_one_message() {
     let record: Vec<u8> = [&[22, 3, 3, 0x40, 0][..], &[0; 0x4000]].concat();
     words.extend(record.repeat(100));
     assert_eq!(connected(says(words.clone())).await.1, TlsError::TooLarge);
-    assert_eq!(offered(says(words)).await, Err(OfferError::TooLarge));
+    assert_eq!(offered(says(words.clone())).await, Err(OfferError::TooLarge));
+    assert_eq!(stacked(&words).await, StackAnswer::Malformed);
+    // Warnings without end.
+    let words = [21, 3, 3, 0, 2, 1, 112].repeat(100_000);
+    assert_eq!(stacked(&words).await, StackAnswer::Malformed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_does_not_hang_up() {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+    theirs.write_all(&[21, 3, 3, 0, 2, 2, 70]).await.expect("room");
+    let began = tokio::time::Instant::now();
+    let answer = stack(Hello::Outdated, &host(), ours).await;
+    assert!(matches!(answer, StackAnswer::Alert { then: Parting::Open, .. }), "{answer:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 /// A key and a certificate of the given size in bytes.
@@ -182,4 +220,86 @@ async fn a_broken_connection() {
     })
     .await;
     assert_eq!((facts, error), (None, TlsError::Broken(ErrorKind::BrokenPipe)));
+}
+
+/// A dialer with so much time, and the way to somebody who treats every guest like this.
+async fn visiting<F: Future<Output = ()> + Send>(
+    connect: Duration,
+    treat: impl Fn(TcpStream) -> F + Send + 'static,
+) -> (Dialer, Endpoint, Route) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        while let Ok((guest, _)) = listener.accept().await {
+            treat(guest).await;
+        }
+    });
+    let limits = Limits { connect, ..Limits::default() };
+    let dialer = Dialer::new(Names::system(), Guard::AllowPrivate, None, limits);
+    let host = Host::Address(address.ip());
+    let endpoint = Endpoint::new(host, address.port(), Transport::Tls).expect("an endpoint");
+    let route = dialer.resolve(&endpoint.host).await.route.expect("a way");
+    (dialer, endpoint, route)
+}
+
+#[tokio::test]
+async fn a_byte_at_a_time_runs_out_of_time() {
+    let (dialer, endpoint, route) = visiting(Duration::from_millis(400), |mut guest| async move {
+        for byte in [22, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(0)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if guest.write_all(&[byte]).await.is_err() {
+                break;
+            }
+        }
+    })
+    .await;
+    for hello in Hello::ALL {
+        let answer = dialer.tls_stack(&endpoint, &route, hello).await;
+        assert!(matches!(answer, Err(DialError::OutOfTime("TLS"))), "{answer:?}");
+    }
+    let ticket = dialer.tls_ticket(&endpoint, &route).await;
+    assert!(matches!(ticket, Err(DialError::OutOfTime("TLS"))), "{ticket:?}");
+}
+
+/// Somebody who sends so many tickets after the handshake, and then data without end.
+async fn visiting_a_giver(tickets: usize) -> (Dialer, Endpoint, Route) {
+    let one = made(0);
+    let key = PrivateKeyDer::Pkcs8(one.signing_key.serialize_der().into());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![one.cert.der().clone()], key)
+        .expect("a configuration");
+    config.send_tls13_tickets = tickets;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    visiting(Duration::from_secs(20), move |guest| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(mut stream) = acceptor.accept(guest).await {
+                while stream.write_all(&[b'x'; 1 << 14]).await.is_ok() {}
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn data_instead_of_a_ticket() {
+    let (dialer, endpoint, route) = visiting_a_giver(0).await;
+    let ticket = timeout(Duration::from_secs(20), dialer.tls_ticket(&endpoint, &route)).await;
+    assert!(matches!(ticket, Ok(Ok(None))), "{ticket:?}");
+}
+
+#[tokio::test]
+async fn more_tickets_than_anybody_needs() {
+    let (dialer, endpoint, route) = visiting_a_giver(50).await;
+    let ticket = dialer.tls_ticket(&endpoint, &route).await.expect("a handshake");
+    let mut ticket = ticket.expect("tickets");
+    let mut uses = 0;
+    while !ticket.is_spent() {
+        dialer.tls_redeem(&endpoint, &route, &mut ticket).await.expect("a handshake");
+        uses += 1;
+    }
+    assert_eq!(uses, 4);
 }

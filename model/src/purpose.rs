@@ -1,7 +1,7 @@
 //! What a visit was for, and, where it is one of a series, which. Recorded so that visits are only compared
 //! with their like; it decides nothing.
 
-use electrum::Endpoint;
+use electrum::{Endpoint, tls};
 use serde::{Deserialize, Serialize};
 
 /// What a visit was for.
@@ -17,8 +17,13 @@ pub enum Purpose {
     Opening,
     /// How it takes what is no JSON (E9).
     ParseError,
-    /// How it answers unusual TLS hellos (T4).
-    TlsStack,
+    /// How it answers an unusual TLS hello (T4).
+    TlsStack {
+        /// The hello.
+        hello: tls::Hello,
+    },
+    /// To be given a TLS session ticket, which is shown to others then (T5).
+    Ticket,
     /// Whether it accepts the TLS session ticket of another endpoint, or of its own (T5).
     Resumption {
         /// Whose ticket it was offered.
@@ -93,7 +98,7 @@ mod tests {
         let twin = Purpose::Twin(Twin { factor: Factor::SparrowName, arm: Arm::B, series: 7, place: 1 });
         let from = "ssl://a.example:50002".parse().expect("an endpoint");
         for (purpose, text) in [
-            (Purpose::TlsStack, r#"{"kind":"tls-stack"}"#),
+            (Purpose::TlsStack { hello: tls::Hello::Reversed }, r#"{"kind":"tls-stack","hello":"reversed"}"#),
             (twin, r#"{"kind":"twin","factor":"sparrow-name","arm":"b","series":7,"place":1}"#),
             (Purpose::Resumption { from }, r#"{"kind":"resumption","from":"ssl://a.example:50002"}"#),
         ] {

@@ -53,6 +53,12 @@ pub struct Visit {
     /// What a server offered whose TLS modern software does not speak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_offer: Option<tls::Offer>,
+    /// What it answered to the unusual hello the visit was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_stack: Option<tls::StackAnswer>,
+    /// What became of the ticket the visit was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redemption: Option<tls::Redemption>,
     /// Requests and answers, in the order of the requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchanges: Vec<Exchange>,
@@ -185,6 +191,8 @@ pub(crate) mod tests {
             },
             tls: None,
             tls_offer: None,
+            tls_stack: None,
+            redemption: None,
             exchanges: vec![
                 exchange("H1", b"{}", br#"{"id":1,"result":["ElectrumX 1.20.0","1.6"]}"#),
                 exchange(

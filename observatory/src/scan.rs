@@ -16,8 +16,10 @@ use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, Purpose, archive::Writer};
 use scanner::{
+    aside::Tickets,
     discovery::{Caps, Exclusions, Frontier, Server, Source, bundled, parse_seeds},
     gate::Gate,
+    kin::Kin,
     ledger::{Ledger, Politeness},
     sweep::{self, Event, Options, World},
     visit::Visitor,
@@ -54,6 +56,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         client_name,
         objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
         secret: rand::random(),
+        tickets: Tickets::default(),
     });
     let options = Options {
         profile: arguments.profile.into(),
@@ -73,7 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let gate = Gate::new(options.concurrency);
     tokio::spawn(close_on_interrupt(gate.clone()));
     let (events, inbox) = mpsc::channel(BACKLOG);
-    let world = World { frontier, acquaintances };
+    let world = World { frontier, acquaintances, kin: Kin::default() };
     let scan = tokio::spawn(scan(visitor, world, options, watching, gate.clone(), events));
     let recorded = record(inbox, &archive, arguments.network, arguments.rounds.get()).await;
     // If the archive failed nobody listens to the scan any more, and it ends.

@@ -1,7 +1,7 @@
 //! What earlier visits tell of a server that decides what it is asked next. Learnt from visits alone, so that an
 //! archive teaches the same as the scan that wrote it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use electrum::{Endpoint, Host};
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ pub struct Acquaintance {
     pub latest_parse_error: Option<Timestamp>,
     /// Cards played so far, of visits of their own too.
     pub played: usize,
-    /// Whether it has answered the unusual TLS hellos.
-    pub tls_stack_known: bool,
+    /// Unusual TLS hellos that it was met with.
+    pub hellos: usize,
     /// Whether its name has addresses of both families.
     pub dual_stack: bool,
     /// Endpoints that answered when they were last visited.
@@ -54,17 +54,19 @@ impl Acquaintance {
         match visit.purpose {
             Purpose::Deep | Purpose::Opening => self.deep(visit),
             Purpose::ParseError => {
-                self.latest_parse_error = self.latest_parse_error.max(Some(visit.started_at))
+                self.latest_parse_error = self.latest_parse_error.max(Some(visit.started_at));
             }
-            Purpose::TlsStack => self.tls_stack_known = true,
+            Purpose::TlsStack { .. } => self.hellos += 1,
             _ => {}
         }
         let addresses = &visit.resolution.addresses;
-        self.dual_stack |= addresses.iter().any(|ip| ip.is_ipv4()) && addresses.iter().any(|ip| ip.is_ipv6());
-        if visit.outcome == Outcome::Answered {
-            self.answering.insert(visit.endpoint.clone());
-        } else {
-            self.answering.remove(&visit.endpoint);
+        self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
+        if matches!(visit.purpose, Purpose::Light | Purpose::Deep | Purpose::Watch) {
+            if visit.outcome == Outcome::Answered {
+                self.answering.insert(visit.endpoint.clone());
+            } else {
+                self.answering.remove(&visit.endpoint);
+            }
         }
         self.constitution = self.constitution.max(constitution(visit));
     }
@@ -78,16 +80,22 @@ impl Acquaintance {
     }
 }
 
-/// What a visit shows of how much its server can take. A server may claim to be fragile: it is asked less then.
+/// What a visit shows of how much its server can take.
 fn constitution(visit: &Visit) -> Constitution {
     let greeted = |usual: &Purpose| matches!(usual, Purpose::Light | Purpose::Deep | Purpose::Twin(_));
     let greeting = visit.exchanges.iter().find(|exchange| exchange.probe == "H1");
     let Some(greeting) = greeting.filter(|_| greeted(&visit.purpose)) else { return Constitution::Robust };
-    if Facts::of(visit).software.is_some_and(|software| software.starts_with("ElectrumPersonalServer")) {
+    if Facts::of(visit).software.is_some_and(|software| claims_to_be_fragile(&software)) {
         return Constitution::Fragile;
     }
     let hung_up = greeting.answer.is_none() && matches!(visit.outcome, Outcome::Closed);
     if hung_up { Constitution::Unsure } else { Constitution::Robust }
+}
+
+/// Whether a server names itself as one that ends when it meets what it does not expect. Nobody gains by a lie
+/// here: it is asked less.
+pub(crate) fn claims_to_be_fragile(software: &str) -> bool {
+    software.starts_with("ElectrumPersonalServer")
 }
 
 /// What is known of all servers.
@@ -109,5 +117,105 @@ impl Acquaintances {
     /// Everybody.
     pub fn iter(&self) -> impl Iterator<Item = (&Host, &Acquaintance)> {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use model::{
+        Exchange, Recorded, Seconds,
+        exchange::Reply,
+        visit::{Resolution, Timings, Traffic, Unasked},
+    };
+
+    use super::*;
+
+    /// A visit in which these probes were asked, and answered with these results, empty for silence.
+    pub(crate) fn visit(purpose: Purpose, outcome: Outcome, exchanges: &[(&'static str, &str)]) -> Visit {
+        let none = Seconds::from(Duration::ZERO);
+        let exchange = |(probe, result): &(&'static str, &str)| Exchange {
+            probe: (*probe).into(),
+            request: Recorded::new(b"{}", 99),
+            sent: none,
+            answer: (!result.is_empty()).then(|| Reply {
+                response: Recorded::new(format!(r#"{{"id":1,"result":{result}}}"#).as_bytes(), 9_999),
+                first_byte: none,
+                last_byte: none,
+            }),
+        };
+        Visit {
+            network: electrum::Network::Regtest,
+            endpoint: "ssl://a.example:50002".parse().expect("an endpoint"),
+            vantage: "test".to_owned(),
+            purpose,
+            learnt_from: Vec::new(),
+            started_at: "2026-11-25T00:00:00Z".parse().expect("a time"),
+            outcome,
+            detail: None,
+            resolution: Resolution::default(),
+            peer: None,
+            timings: Timings::default(),
+            tls: None,
+            tls_offer: None,
+            tls_stack: None,
+            redemption: None,
+            exchanges: exchanges.iter().map(exchange).collect(),
+            unasked: Unasked::default(),
+            traffic: Traffic::default(),
+            cost: 0.0,
+        }
+    }
+
+    fn after(visits: &[Visit]) -> Acquaintance {
+        let mut acquaintances = Acquaintances::default();
+        visits.iter().for_each(|visit| acquaintances.take(visit));
+        acquaintances.of(&"a.example".parse().expect("a host"))
+    }
+
+    const GREETED: (&str, &str) = ("H1", r#"["ElectrumX 1.20.0","1.6"]"#);
+
+    #[test]
+    fn cards_count_once_a_visit_and_deep_visits_only_where_there_was_a_session() {
+        let deep =
+            visit(Purpose::Deep, Outcome::Answered, &[GREETED, ("M5", "null"), ("E1", ""), ("C9", "1")]);
+        let opening = visit(Purpose::Opening, Outcome::Answered, &[("H4", "1")]);
+        let refused = visit(Purpose::Deep, Outcome::ConnectionRefused, &[]);
+        let known = after(&[deep, opening, refused]);
+        assert_eq!((known.deep_visits, known.played), (2, 3));
+        assert_eq!(known.latest_deep, "2026-11-25T00:00:00Z".parse().ok());
+        assert_eq!(known.constitution, Constitution::Robust);
+    }
+
+    #[test]
+    fn what_a_server_can_take_is_learnt_from_how_it_greets() {
+        let silent = ("H1", "");
+        let claims = ("H1", r#"["ElectrumPersonalServer 0.2.4","1.4"]"#);
+        for (visits, expected) in [
+            (vec![visit(Purpose::Light, Outcome::Closed, &[silent])], Constitution::Unsure),
+            (vec![visit(Purpose::Light, Outcome::TimedOut, &[silent])], Constitution::Robust),
+            // It hung up on a version that it was right to refuse.
+            (vec![visit(Purpose::Opening, Outcome::Closed, &[("H4", "")])], Constitution::Robust),
+            (vec![visit(Purpose::Light, Outcome::Answered, &[claims])], Constitution::Fragile),
+            (
+                vec![
+                    visit(Purpose::Light, Outcome::Answered, &[claims]),
+                    visit(Purpose::Light, Outcome::Answered, &[GREETED]),
+                ],
+                Constitution::Fragile,
+            ),
+        ] {
+            assert_eq!(after(&visits).constitution, expected);
+        }
+    }
+
+    #[test]
+    fn both_families_make_a_dual_stack() {
+        let mut seen = visit(Purpose::Light, Outcome::Answered, &[GREETED]);
+        assert!(!after(std::slice::from_ref(&seen)).dual_stack);
+        let addresses = ["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().expect("an address"));
+        seen.resolution.addresses = BTreeSet::from(addresses);
+        assert!(after(&[seen]).dual_stack);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use electrum::{Endpoint, Transport};
+use electrum::{Endpoint, Transport, tls::Hello};
 use jiff::Timestamp;
 use model::{
     Purpose,
@@ -51,6 +51,15 @@ pub enum Agenda {
     Twin(Twin),
     /// To listen.
     Watch(Watch),
+    /// An unusual TLS hello.
+    Hello(Hello),
+    /// To be given a TLS session ticket.
+    Ticket,
+    /// To show the ticket of an endpoint.
+    Redeem {
+        /// Whose ticket.
+        from: Endpoint,
+    },
 }
 
 impl Agenda {
@@ -58,7 +67,9 @@ impl Agenda {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Light { .. } | Self::Twin(_) => Class::Light,
+            Self::Light { .. } | Self::Twin(_) | Self::Hello(_) | Self::Ticket | Self::Redeem { .. } => {
+                Class::Light
+            }
             Self::Deep { .. } | Self::Opening(_) | Self::Objects => Class::Deep,
             Self::ParseError(_) => Class::ParseError,
             Self::Watch(_) => Class::Watch,
@@ -76,6 +87,9 @@ impl Agenda {
             Self::Objects => Purpose::Objects,
             Self::Twin(twin) => Purpose::Twin(twin.clone()),
             Self::Watch(_) => Purpose::Watch,
+            Self::Hello(hello) => Purpose::TlsStack { hello: *hello },
+            Self::Ticket => Purpose::Ticket,
+            Self::Redeem { from } => Purpose::Resumption { from: from.clone() },
         }
     }
 
@@ -100,6 +114,7 @@ impl Agenda {
             Self::Objects => TO_FIND.iter().filter_map(|id| probe(id)).collect(),
             Self::Twin(_) => TO_COMPARE.iter().filter_map(|id| probe(id)).collect(),
             Self::Watch(_) => TO_WATCH.iter().filter_map(|id| probe(id)).collect(),
+            Self::Hello(_) | Self::Ticket | Self::Redeem { .. } => Vec::new(),
         }
     }
 
@@ -119,7 +134,13 @@ impl Agenda {
         match self {
             Self::Deep { offer, .. } => Some(Self::Light { offer: *offer }),
             Self::Opening(_) | Self::ParseError(_) => Some(Self::Light { offer: Offer::Usual }),
-            Self::Light { .. } | Self::Objects | Self::Twin(_) | Self::Watch(_) => None,
+            Self::Light { .. }
+            | Self::Objects
+            | Self::Twin(_)
+            | Self::Watch(_)
+            | Self::Hello(_)
+            | Self::Ticket
+            | Self::Redeem { .. } => None,
         }
     }
 }
@@ -202,12 +223,17 @@ pub fn itineraries(
         }
         let dear = match draw(acquaintance, now) {
             Agenda::Deep { cards, .. } if offer == Offer::Oldest => Agenda::Deep { offer, cards },
+            _ if offer == Offer::Oldest => Agenda::Light { offer },
             drawn => drawn,
         };
         let twins = (0..)
             .zip(Arm::ORDER)
             .map(|(place, arm)| Agenda::Twin(Twin { factor: factor(acquaintance), arm, series, place }));
-        std::iter::once(dear).chain(twins.filter(|_| offer != Offer::Oldest)).collect()
+        let hellos = Hello::ALL.into_iter().skip(acquaintance.hellos).map(Agenda::Hello);
+        std::iter::once(dear)
+            .chain(hellos.filter(|_| endpoint.transport.is_encrypted()))
+            .chain(twins.filter(|_| offer != Offer::Oldest))
+            .collect()
     };
     endpoints.iter().map(|endpoint| (endpoint.clone(), agendas(endpoint))).collect()
 }
@@ -231,5 +257,113 @@ pub fn borrowed_name(twin: &Twin) -> Option<&'static str> {
         (Arm::B, Factor::ElectrumName) => Some("electrum/4.8.1"),
         (Arm::B, Factor::SparrowName) => Some("Sparrow"),
         (Arm::B, Factor::BlueWalletName) => Some("bluewallet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use model::Outcome;
+
+    use super::*;
+    use crate::acquaintance::tests::visit;
+
+    fn endpoints() -> Vec<Endpoint> {
+        ["tcp://a.example:50001", "ssl://a.example:50002"].map(|e| e.parse().expect("an endpoint")).to_vec()
+    }
+
+    fn planned(profile: Profile, known: &Acquaintance, now: Timestamp) -> Vec<(Endpoint, VecDeque<Agenda>)> {
+        itineraries(profile, &endpoints(), known, 7, now)
+    }
+
+    #[test]
+    fn the_deck_holds_every_card_once() {
+        let dear = on(|occasion| matches!(occasion, Occasion::Card | Occasion::Opening | Occasion::Last));
+        let in_catalogue: BTreeSet<&str> = dear.into_iter().map(|probe| probe.id).collect();
+        assert_eq!(DECK.iter().copied().collect::<BTreeSet<_>>(), in_catalogue);
+        assert_eq!(DECK.len(), in_catalogue.len());
+        for id in TO_GREET.iter().chain(TO_FIND).chain(TO_COMPARE) {
+            assert!(probe(id).is_some_and(|probe| probe.occasion.risk().is_none()), "{id}");
+        }
+    }
+
+    #[test]
+    fn twenty_rounds_ask_the_whole_catalogue_and_what_is_no_json_once_a_week() {
+        let mut known = Acquaintance::default();
+        let mut asked: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut offers = BTreeSet::new();
+        let start: Timestamp = "2026-11-25T00:00:00Z".parse().expect("a time");
+        for round in 0..20 {
+            let now = start + std::time::Duration::from_secs(900 * round);
+            let mut plans = planned(Profile::Deep, &known, now);
+            let agenda = plans[1].1.pop_front().expect("an agenda");
+            // Two cards are affordable in one visit.
+            let probes: Vec<_> =
+                agenda.probes().into_iter().chain(agenda.cards().iter().copied().take(2)).collect();
+            let exchanges: Vec<_> = probes.iter().map(|probe| (probe.id, "1")).collect();
+            let mut made = visit(agenda.purpose(), Outcome::Answered, &exchanges);
+            made.started_at = now;
+            known.take(&made);
+            offers.insert(format!("{:?}", agenda.offer()));
+            for probe in probes {
+                *asked.entry(probe.id).or_default() += 1;
+            }
+        }
+        let missing: Vec<_> =
+            catalogue().filter(|probe| !asked.contains_key(probe.id)).map(|p| p.id).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert_eq!(asked["E9"], 1);
+        assert_eq!(offers.len(), 2, "H2 is asked too: {offers:?}");
+    }
+
+    #[test]
+    fn wallets_use_encrypted_endpoints_and_so_does_what_is_dear() {
+        let plans = planned(Profile::Deep, &Acquaintance::default(), Timestamp::UNIX_EPOCH);
+        assert!(matches!(plans[0].1.iter().collect::<Vec<_>>()[..], [Agenda::Light { .. }]));
+        let purposes: Vec<Purpose> = plans[1].1.iter().map(Agenda::purpose).collect();
+        let twin = |arm, place| Purpose::Twin(Twin { factor: Factor::ElectrumName, arm, series: 7, place });
+        let [first, second, third] = Hello::ALL.map(|hello| Purpose::TlsStack { hello });
+        let expected = [
+            Purpose::Deep,
+            first,
+            second,
+            third,
+            twin(Arm::A, 0),
+            twin(Arm::B, 1),
+            twin(Arm::B, 2),
+            twin(Arm::A, 3),
+        ];
+        assert_eq!(purposes, expected);
+        let light = planned(Profile::Light, &Acquaintance::default(), Timestamp::UNIX_EPOCH);
+        assert!(light.iter().all(|(_, agendas)| agendas.len() == 1));
+    }
+
+    #[test]
+    fn fragile_servers_are_greeted_simply_and_asked_little() {
+        for constitution in [Constitution::Unsure, Constitution::Fragile] {
+            let known = Acquaintance { constitution, ..Acquaintance::default() };
+            for (_, agendas) in planned(Profile::Deep, &known, Timestamp::UNIX_EPOCH) {
+                let mut greetings = agendas.iter().filter(|agenda| !agenda.probes().is_empty());
+                assert!(greetings.all(|agenda| agenda.offer() == Offer::Oldest));
+                assert!(agendas.iter().skip(1).all(|agenda| matches!(agenda, Agenda::Hello(_))));
+                if constitution == Constitution::Fragile {
+                    assert!(matches!(agendas[0], Agenda::Light { .. }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_factor_has_its_turn_and_families_only_where_there_are_two() {
+        let factors = |dual_stack| -> BTreeSet<Factor> {
+            let known = |deep_visits| Acquaintance { deep_visits, dual_stack, ..Acquaintance::default() };
+            (0..10).map(|visits| factor(&known(visits))).collect()
+        };
+        assert_eq!((factors(false).len(), factors(true).len()), (4, 5));
+        let twin = |factor, arm| Twin { factor, arm, series: 1, place: 0 };
+        assert_eq!(borrowed_name(&twin(Factor::SparrowName, Arm::A)), None);
+        assert_eq!(borrowed_name(&twin(Factor::SparrowName, Arm::B)), Some("Sparrow"));
+        assert_eq!(Agenda::Twin(twin(Factor::ProtocolRange, Arm::B)).offer(), Offer::Oldest);
     }
 }

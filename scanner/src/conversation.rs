@@ -230,7 +230,7 @@ impl Conversation {
             }
             let took = line.first_byte.saturating_duration_since(asked);
             let first_took = *self.first_took.get_or_insert(took);
-            slowed_down |= took > (first_took * SLOWED_DOWN).max(NOT_SLOW);
+            slowed_down |= has_enough(took, first_took);
             let since = |at: Instant| Seconds::from(at.saturating_duration_since(self.began));
             let reply = Reply {
                 response: Recorded::new(&line.bytes, Recorded::LIMIT),
@@ -324,13 +324,19 @@ impl Conversation {
 
     /// Whether so much may be spent yet, in E.
     #[must_use]
-    pub fn affords(&self, cost: f64) -> bool {
+    pub fn has_left(&self, cost: f64) -> bool {
         self.permit.affords(cost)
     }
 
     /// Has the ledger count what was spent by now.
     pub fn settle(&mut self) {
         self.permit.settle(Instant::now());
+    }
+
+    /// Whether the error that may answer a question can be afforded, with a small good request before it.
+    #[must_use]
+    pub fn affords(&self, question: &Question) -> bool {
+        self.permit.affords_risk(question.call.cost + 1.0, question.risk.unwrap_or_default())
     }
 
     /// Whether there were as many errors as one session may have.
@@ -373,6 +379,11 @@ impl Conversation {
     }
 }
 
+/// Whether an answer took so long, compared with the first, that the server seems to have enough of us.
+fn has_enough(took: Duration, first_took: Duration) -> bool {
+    took > (first_took * SLOWED_DOWN).max(NOT_SLOW)
+}
+
 /// The length of a line as ElectrumX charges it: the spaces before its last bracket are free.
 fn without_padding(line: &[u8]) -> usize {
     let Some((_bracket, rest)) = line.split_last() else { return 0 };
@@ -388,6 +399,14 @@ pub fn traffic(meter: &electrum::meter::Meter) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_takes_five_times_as_long_as_at_first_has_enough() {
+        let seconds = Duration::from_secs_f64;
+        assert!(!has_enough(seconds(2.9), seconds(0.01)), "padding takes a second");
+        assert!(has_enough(seconds(3.1), seconds(0.01)));
+        assert!(!has_enough(seconds(4.9), seconds(1.0)) && has_enough(seconds(5.1), seconds(1.0)));
+    }
 
     #[test]
     fn padding_is_free() {

@@ -5,6 +5,7 @@ use electrum::{message::Answer, session::SessionError};
 use model::Outcome;
 
 use crate::{
+    acquaintance::claims_to_be_fragile,
     agenda::Agenda,
     conversation::{Conversation, Question, Round},
     outcome::of_session,
@@ -79,10 +80,13 @@ async fn ask_all(
         }
     }
     for card in agenda.cards() {
-        if !known.satisfies(card.needs) {
+        if known.fragile || !known.satisfies(card.needs) {
             continue;
         }
         for question in Question::of(card, known).collect::<Vec<_>>() {
+            if !conversation.affords(&question) {
+                continue;
+            }
             // A good request before each bad one: some servers count how many more were bad than good.
             let good = probe("M5").and_then(|ping| Question::of(ping, known).next());
             round(conversation, good.into_iter().chain([question]).collect(), agenda, known, learnt).await?;
@@ -146,7 +150,9 @@ fn learn(known: &mut Known, learnt: &mut Learnt, probe: &str, answer: &Answer<'_
     }
     match (probe, answer) {
         ("H1", answer) => {
-            known.protocol = answer.result::<(String, String)>().map(|(_, version)| Protocol::read(&version));
+            let greeting = answer.result::<(String, String)>();
+            known.fragile = greeting.as_ref().is_some_and(|(software, _)| claims_to_be_fragile(software));
+            known.protocol = greeting.map(|(_, version)| Protocol::read(&version));
         }
         ("C1", answer) => known.tip = answer.result::<Best>().map(|best| best.height),
         ("M1", Answer::Result(result)) => learnt.features = Some(result.as_bytes().to_vec()),

@@ -298,13 +298,20 @@ impl Permit {
     /// the error aside; or says that it does not fit, or that there were errors enough.
     #[must_use]
     pub fn risk(&mut self, cost: f64, error_cost: f64) -> bool {
-        if self.errors + self.risks >= MOST_ERRORS || !self.charge(cost + error_cost) {
-            return false;
+        let affordable = self.affords_risk(cost, error_cost);
+        if affordable {
+            self.spent += cost;
+            self.reserved += error_cost;
+            self.risks += 1;
         }
-        self.spent -= error_cost;
-        self.reserved += error_cost;
-        self.risks += 1;
-        true
+        affordable
+    }
+
+    /// Whether [`Permit::risk`] would say yes.
+    #[must_use]
+    pub fn affords_risk(&self, cost: f64, error_cost: f64) -> bool {
+        let fits = self.spent + self.reserved + cost + error_cost <= self.class.budget();
+        fits && self.errors + self.risks < MOST_ERRORS
     }
 
     /// The risky request was answered, or will not be any more.

@@ -5,10 +5,12 @@
 
 pub mod acquaintance;
 pub mod agenda;
+pub mod aside;
 pub mod conversation;
 mod course;
 pub mod discovery;
 pub mod gate;
+pub mod kin;
 pub mod ledger;
 pub mod objects;
 pub mod outcome;

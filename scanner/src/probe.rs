@@ -145,6 +145,8 @@ pub struct Known {
     /// Whether our own last question put the fee estimates into the server's cache, where ElectrumX leaves them
     /// until the next block.
     pub estimates_cached: bool,
+    /// Whether it claims to be software that does not survive what is wrong.
+    pub fragile: bool,
 }
 
 /// The protocol versions offered in the greeting.

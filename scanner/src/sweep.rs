@@ -12,7 +12,9 @@ use crate::{
     agenda::{Agenda, Profile, itineraries},
     discovery::{Admission, Frontier, Listing, Refusals, Server, Source, own_websockets, parse_peers},
     gate::Gate,
+    kin::Kin,
     objects::Objects,
+    probe::Offer,
     visit::{Visited, Visitor},
     watch::Watch,
 };
@@ -75,6 +77,8 @@ pub struct World {
     pub frontier: Frontier,
     /// What is known of them.
     pub acquaintances: Acquaintances,
+    /// Who resembles whom.
+    pub kin: Kin,
 }
 
 /// Sweeps until the last round is done or `gate` is closed. Events go to `events`; if nobody listens any
@@ -108,10 +112,20 @@ struct Round<'a> {
     events: &'a mpsc::Sender<Event>,
 }
 
-/// Visits to one endpoint that are still to be made, one after the other.
-struct Itinerary {
-    endpoint: Endpoint,
-    agendas: VecDeque<Agenda>,
+/// Visits that are still to be made, one after the other.
+struct Itinerary(VecDeque<(Endpoint, Agenda)>);
+
+impl Itinerary {
+    fn at(endpoint: &Endpoint, agendas: impl IntoIterator<Item = Agenda>) -> Self {
+        Self(agendas.into_iter().map(|agenda| (endpoint.clone(), agenda)).collect())
+    }
+
+    /// One server's ticket, shown to another; and then to itself, because a refusal means something only where
+    /// the ticket was still good.
+    fn of_ticket((from, to): (Endpoint, Endpoint)) -> Self {
+        let redeem = || Agenda::Redeem { from: from.clone() };
+        Self(VecDeque::from([(from.clone(), Agenda::Ticket), (to, redeem()), (from.clone(), redeem())]))
+    }
 }
 
 impl Round<'_> {
@@ -127,7 +141,12 @@ impl Round<'_> {
                 visits.spawn(self.prepare(itinerary));
             }
             match self.gate.wait(visits.join_next()).await {
-                Some(None) => return Some(()),
+                Some(None) => {
+                    queue.extend(self.tickets().await?);
+                    if queue.is_empty() {
+                        return Some(());
+                    }
+                }
                 Some(Some(ended)) => queue.extend(self.take(ended).await?),
                 None => {
                     self.drain(visits).await;
@@ -148,9 +167,8 @@ impl Round<'_> {
             let acquaintance = self.world.acquaintances.of(server.host());
             let series = rand::random_range(1..1 << 53);
             let planned = itineraries(self.options.profile, &endpoints, &acquaintance, series, now);
-            ranked.extend(
-                planned.into_iter().map(|(endpoint, agendas)| Itinerary { endpoint, agendas }).enumerate(),
-            );
+            let planned = planned.into_iter().map(|(endpoint, agendas)| Itinerary::at(&endpoint, agendas));
+            ranked.extend(planned.enumerate());
         }
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, itinerary)| itinerary).collect()
@@ -186,20 +204,38 @@ impl Round<'_> {
         Some(())
     }
 
+    /// When all else is done: whose tickets are shown to whom.
+    async fn tickets(&mut self) -> Option<Vec<Itinerary>> {
+        if self.options.profile == Profile::Light {
+            return Some(Vec::new());
+        }
+        let itineraries: Vec<Itinerary> =
+            self.world.kin.pairs().into_iter().map(Itinerary::of_ticket).collect();
+        self.tell(Event::Learnt { visits: visits_in(&itineraries), refused: Refusals::default() }).await?;
+        Some(itineraries)
+    }
+
     fn learnt_from(&self, endpoint: &Endpoint) -> Vec<String> {
         self.world.frontier.sources_of(&endpoint.host).map(ToString::to_string).collect()
     }
 
     fn prepare(
         &self,
-        mut itinerary: Itinerary,
+        Itinerary(mut stops): Itinerary,
     ) -> impl Future<Output = (Itinerary, Option<Visited>)> + Send + 'static {
-        let learnt_from = self.learnt_from(&itinerary.endpoint);
+        let next = stops.pop_front().map(|(endpoint, agenda)| {
+            let learnt_from = self.learnt_from(&endpoint);
+            (endpoint, agenda, learnt_from)
+        });
         let (visitor, gate) = (Arc::clone(self.visitor), self.gate.clone());
         async move {
-            let Some(agenda) = itinerary.agendas.pop_front() else { return (itinerary, None) };
-            let visited = visitor.visit(&itinerary.endpoint, &agenda, learnt_from, &gate).await;
-            (itinerary, visited)
+            let visited = match next {
+                Some((endpoint, agenda, learnt_from)) => {
+                    visitor.visit(&endpoint, &agenda, learnt_from, &gate).await
+                }
+                None => None,
+            };
+            (Itinerary(stops), visited)
         }
     }
 
@@ -208,10 +244,10 @@ impl Round<'_> {
         &mut self,
         ended: Result<(Itinerary, Option<Visited>), tokio::task::JoinError>,
     ) -> Option<Vec<Itinerary>> {
-        let (itinerary, visited) = match ended {
-            Ok((itinerary, Some(visited))) => (itinerary, visited),
-            Ok((itinerary, None)) => {
-                return self.tell(Event::Skipped(1 + itinerary.agendas.len())).await.map(|()| Vec::new());
+        let (rest, visited) = match ended {
+            Ok((rest, Some(visited))) => (rest, visited),
+            Ok((rest, None)) => {
+                return self.tell(Event::Skipped(1 + rest.0.len())).await.map(|()| Vec::new());
             }
             Err(error) => {
                 tracing::error!("a visit was lost: {error}");
@@ -219,20 +255,18 @@ impl Round<'_> {
             }
         };
         self.world.acquaintances.take(&visited.visit);
+        self.world.kin.take(&visited.visit);
         let admission = self.admit(&visited);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
         let learnt = self.planned(admission.new.iter());
         // Of servers that are known already only the new endpoints are new: nothing dear is asked twice.
-        let light = |endpoint: &Endpoint| Itinerary {
-            endpoint: endpoint.clone(),
-            agendas: VecDeque::from([Agenda::Light { offer: crate::probe::Offer::Usual }]),
-        };
+        let light = |endpoint| Itinerary::at(endpoint, [Agenda::Light { offer: Offer::Usual }]);
         let changed = admission.changed.iter().flat_map(Server::endpoints).map(light);
         let mut next: Vec<Itinerary> = learnt.into_iter().chain(changed).collect();
         if !next.is_empty() || admission.refused.total() > 0 {
             self.tell(Event::Learnt { visits: visits_in(&next), refused: admission.refused }).await?;
         }
-        next.extend(Some(itinerary).filter(|itinerary| !itinerary.agendas.is_empty()));
+        next.extend(Some(rest).filter(|rest| !rest.0.is_empty()));
         Some(next)
     }
 
@@ -269,5 +303,5 @@ impl Round<'_> {
 }
 
 fn visits_in<'a>(itineraries: impl IntoIterator<Item = &'a Itinerary>) -> usize {
-    itineraries.into_iter().map(|itinerary| itinerary.agendas.len()).sum()
+    itineraries.into_iter().map(|itinerary| itinerary.0.len()).sum()
 }

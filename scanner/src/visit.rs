@@ -13,7 +13,7 @@ use bitcoin::{
 use electrum::{
     Endpoint, Network,
     dial::{DialError, Dialer, Family, Resolved, Route, RouteError},
-    tls,
+    tls::{self, Redemption},
 };
 use jiff::Timestamp;
 use model::{
@@ -29,6 +29,7 @@ use tokio::{
 
 use crate::{
     agenda::{Agenda, borrowed_name},
+    aside::{self, Tickets},
     conversation::{Conversation, Scope, traffic},
     course::{self, Course},
     discovery::Exclusions,
@@ -59,6 +60,8 @@ pub struct Visitor {
     pub objects: OnceLock<Arc<Objects>>,
     /// What makes control scripts unguessable.
     pub secret: [u8; 32],
+    /// TLS session tickets that wait to be shown to somebody.
+    pub tickets: Tickets,
 }
 
 /// A visit, and what it is not the archive's business to keep.
@@ -85,6 +88,9 @@ impl Visitor {
         learnt_from: Vec<String>,
         gate: &Gate,
     ) -> Option<Visited> {
+        if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
+            return None;
+        }
         let resolved = match self.exclusions.covers_host(&endpoint.host) {
             Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
             None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
@@ -103,6 +109,8 @@ impl Visitor {
             timings: Timings { dns: resolved.elapsed.map(Seconds::from), ..Timings::default() },
             tls: None,
             tls_offer: None,
+            tls_stack: None,
+            redemption: None,
             exchanges: Vec::new(),
             unasked: Unasked::default(),
             traffic: Traffic::default(),
@@ -137,10 +145,17 @@ impl Visitor {
         let began = Instant::now();
         visit.started_at = now();
         let scope = self.scope(agenda, began);
-        let ((course, objects), pointer) = tokio::join!(
-            self.converse(&mut visit, agenda, &route, permit, scope, (place, gate)),
-            self.dialer.pointer(&route)
-        );
+        let attend = async {
+            match agenda {
+                Agenda::Hello(_) | Agenda::Ticket | Agenda::Redeem { .. } => {
+                    let course = self.step_aside(&mut visit, agenda, &route, permit).await;
+                    drop(place);
+                    (course, None)
+                }
+                _ => self.converse(&mut visit, agenda, &route, permit, scope, (place, gate)).await,
+            }
+        };
+        let ((course, objects), pointer) = tokio::join!(attend, self.dialer.pointer(&route));
         visit.timings.total = began.elapsed().into();
         visit.resolution.pointer = pointer;
         visit.outcome = course.outcome;
@@ -233,6 +248,36 @@ impl Visitor {
         }
     }
 
+    /// What needs a connection and no session.
+    async fn step_aside(
+        &self,
+        visit: &mut Visit,
+        agenda: &Agenda,
+        route: &Route,
+        mut permit: Permit,
+    ) -> Course {
+        let (dialer, endpoint, permit) = (&self.dialer, &visit.endpoint, &mut permit);
+        let done = match agenda {
+            Agenda::Hello(hello) => {
+                let answer = aside::hello(dialer, endpoint, route, permit, *hello).await;
+                answer.map(|answer| visit.tls_stack = Some(answer))
+            }
+            Agenda::Redeem { from } => {
+                let redeemed = aside::redeem(dialer, endpoint, route, permit, &self.tickets, from).await;
+                redeemed.map(|redemption| visit.redemption = Some(redemption))
+            }
+            _ => {
+                let given = aside::ticket(dialer, endpoint, route, permit, &self.tickets).await;
+                given.map(|given| visit.redemption = (!given).then_some(Redemption::NoTicket))
+            }
+        };
+        visit.cost = permit.spent();
+        match done {
+            Ok(()) => Course::new(Outcome::Answered, None),
+            Err(error) => Course::new(of_dial(&error), error.to_string()),
+        }
+    }
+
     fn known(&self, endpoint: &Endpoint, agenda: &Agenda) -> Known {
         let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
         Known {
@@ -246,6 +291,7 @@ impl Visitor {
             tip: None,
             script_answered: false,
             estimates_cached: false,
+            fragile: false,
         }
     }
 

@@ -4,14 +4,19 @@
 //! whom we talk to; but it is a fact about a server, and two servers with one key are one operator. So
 //! [`Connector`] accepts every chain and keeps it, [`describe`] reads it, and what rustls cannot speak
 //! (TLS 1.1 and older, RSA key exchange, small or odd keys) is found out by [`offer`] and named by
-//! [`classify`].
+//! [`classify`]. What is under the server shows in its answers to each [`Hello`], and whether two servers
+//! share a secret, in whether one takes the [`Ticket`] of the other.
 
 mod certificate;
 mod der;
 mod error;
+mod flight;
 mod hello;
 mod key;
 mod offer;
+mod server_hello;
+mod stack;
+mod ticket;
 mod unsupported;
 mod verifier;
 
@@ -35,7 +40,10 @@ use crate::Host;
 pub use certificate::{Certificate, CertificateError, describe};
 pub use der::Der;
 pub use error::TlsError;
-pub use offer::{Offer, OfferError, offer};
+pub use flight::OfferError;
+pub use offer::{Offer, offer};
+pub use stack::{Chosen, Hello, Parting, SessionId, StackAnswer, fingerprint, stack};
+pub use ticket::{Redemption, Ticket};
 pub use unsupported::{Unsupported, classify};
 
 use crate::text::printable;
@@ -62,7 +70,8 @@ pub struct Facts {
     pub key_proven: bool,
 }
 
-/// Opens TLS connections. Each is as the first: no tickets, no sessions, no application protocol.
+/// Opens TLS connections. Each is as the first: no sessions, no application protocol, and no tickets but
+/// where a [`Ticket`] is what is wanted.
 #[derive(Clone, Debug)]
 pub struct Connector {
     provider: Arc<CryptoProvider>,
@@ -147,5 +156,10 @@ fn server_name(host: &Host) -> ServerName<'static> {
         Host::Name(name) => ServerName::try_from(name.as_str().to_owned()).ok(),
         Host::Address(_) | Host::Onion(_) => None,
     };
-    name.unwrap_or_else(|| ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    name.unwrap_or_else(nameless)
+}
+
+/// What makes rustls send no name.
+fn nameless() -> ServerName<'static> {
+    ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

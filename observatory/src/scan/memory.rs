@@ -43,7 +43,7 @@ pub(super) async fn recall(
                 }
             }
             Err(error @ model::archive::ArchiveError::Spoilt { .. }) => {
-                output::note(&format!("archive: {error}"))
+                output::note(&format!("archive: {error}"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -36,6 +36,7 @@ pub(crate) fn known() -> Known {
         tip: Some(900_000),
         script_answered: true,
         estimates_cached: false,
+        fragile: false,
     }
 }
 
@@ -173,4 +174,13 @@ fn nothing_is_ever_asked_that_could_harm_or_touch_a_stranger() {
     let other = Known { control: ScriptBuf::from_bytes(vec![1; 34]), ..known() };
     let sent = |known: &Known| (probe("E10").expect("a probe").calls)(known)[0].params.to_string();
     assert_ne!(sent(&known()), sent(&other), "its own for each server");
+}
+
+#[test]
+fn every_probe_is_documented() {
+    let documentation = include_str!("../../../docs/probes.md");
+    for probe in catalogue() {
+        let row = format!("| {} | ", probe.id);
+        assert!(documentation.contains(&row), "docs/probes.md has no row for {}", probe.id);
+    }
 }

@@ -99,7 +99,7 @@ fn questions(conversation: &Conversation, known: &Known, block: bool, due: bool)
     let sample: Vec<Question> =
         SAMPLE.iter().filter_map(|id| probe(id)).flat_map(|probe| Question::of(probe, known)).collect();
     let cost: f64 = sample.iter().map(|question| question.call.cost).sum();
-    if !conversation.has_erred_enough() && conversation.affords(cost + RESERVE) {
+    if !conversation.has_erred_enough() && conversation.has_left(cost + RESERVE) {
         return sample;
     }
     let ping = probe("M5").and_then(|ping| Question::of(ping, known).next());

@@ -1,12 +1,38 @@
-//! Real TLS servers: `openssl s_server` with keys and certificates made by `openssl`.
+//! Real TLS servers: `openssl s_server` and others, with keys and certificates made by `openssl`.
+
+mod stacks;
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, Stdio},
 };
 
+use electrum::{
+    Endpoint, Host, Transport,
+    dial::{Dialer, Route},
+    guard::Guard,
+    limits::Limits,
+    names::Names,
+};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+
+/// Dials this very machine.
+pub(crate) fn dialer() -> Dialer {
+    Dialer::new(Names::system(), Guard::AllowPrivate, None, Limits::default())
+}
+
+/// TLS at an address.
+pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint::new(Host::Address(address.ip()), address.port(), Transport::Tls).expect("an endpoint")
+}
+
+/// The way there.
+pub(crate) async fn route(dialer: &Dialer, endpoint: &Endpoint) -> Route {
+    dialer.resolve(&endpoint.host).await.route.expect("a way")
+}
 
 /// A folder of keys and certificates.
 pub(crate) struct Workshop(TempDir);
@@ -14,7 +40,7 @@ pub(crate) struct Workshop(TempDir);
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    port: u16,
+    pub(crate) address: SocketAddr,
 }
 
 impl Workshop {
@@ -59,7 +85,18 @@ impl Workshop {
             let address = line.strip_prefix("ACCEPT ")?;
             address.rsplit(':').next()?.parse().ok()
         });
-        Server { port: port.unwrap_or_else(|| panic!("openssl {words} does not listen")), child }
+        let port: u16 = port.unwrap_or_else(|| panic!("openssl {words} does not listen"));
+        Server { address: (Ipv4Addr::LOCALHOST, port).into(), child }
+    }
+
+    /// Puts a file into the workshop and returns its name.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> String {
+        fs::write(self.0.path().join(name), content).expect("to write");
+        name.to_owned()
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).expect("to read")
     }
 
     fn command(&self, words: &str) -> Command {
@@ -72,7 +109,7 @@ impl Workshop {
 
 impl Server {
     pub(crate) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection")
+        TcpStream::connect(self.address).await.expect("a connection")
     }
 }
 

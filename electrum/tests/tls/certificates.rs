@@ -1,15 +1,13 @@
-//! TLS against real OpenSSL servers: with every certificate the Electrum world has, and with everything
-//! that rustls does not speak.
+//! Against real OpenSSL servers: with every certificate the Electrum world has, and with everything that
+//! rustls does not speak.
 
-mod support;
-
+use crate::support::{Server, Workshop};
 use electrum::{
     Host,
     tls::{
         Certificate, Connector, Facts, Offer, OfferError, TlsError, Unsupported, classify, describe, offer,
     },
 };
-use support::{Server, Workshop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Lets OpenSSL do what it considers unsafe.

@@ -1,0 +1,6 @@
+//! TLS against real servers.
+
+mod certificates;
+mod stack;
+mod support;
+mod ticket;
