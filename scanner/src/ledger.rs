@@ -310,8 +310,7 @@ impl Permit {
     /// Whether [`Permit::risk`] would say yes.
     #[must_use]
     pub fn affords_risk(&self, cost: f64, error_cost: f64) -> bool {
-        let fits = self.spent + self.reserved + cost + error_cost <= self.class.budget();
-        fits && self.errors + self.risks < MOST_ERRORS
+        self.affords(cost + error_cost) && self.errors + self.risks < MOST_ERRORS
     }
 
     /// The risky request was answered, or will not be any more.
