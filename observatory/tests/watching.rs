@@ -3,15 +3,28 @@
 
 mod support;
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
+use electrum::Transport;
 use futures_util::TryStreamExt as _;
 use model::{
     Archive, Outcome, Purpose, Visit,
     watch::{Sample, TipSeen, samples, tips},
 };
-use support::lab::{Lab, RealServer};
+use support::{
+    chain::Chain,
+    honest::Honest,
+    lab::{Lab, RealServer},
+    loopback,
+};
 
 const BOUND: Duration = Duration::from_secs(90);
 /// Payments and blocks beforehand: a node estimates nothing until it has seen many confirmed.
@@ -84,6 +97,15 @@ async fn every_block_is_seen_at_every_server_and_the_nodes_show() -> anyhow::Res
         ensure!(samples(visit).len() > BLOCKS, "one at first, and one after each block");
         ensure!(visit.cost < 150.0, "{} E", visit.cost);
     }
+    for block in &mined {
+        let after = |server: &Watched| -> anyhow::Result<String> {
+            let [_, after] = server.around(&server.tips()[block]);
+            Ok(fees(&after.context("a sample")?))
+        };
+        let [one, other, stranger] = &watched[..] else { anyhow::bail!("three servers") };
+        ensure!(after(one)? == after(other)?, "two servers on one node say the same");
+        ensure!(after(one)? != after(stranger)?, "one on another node does not");
+    }
     let table = String::from_utf8(run.stdout)?;
     let summary = format!("{} servers watched, {BLOCKS} blocks told of", servers.len());
     ensure!(table.contains(&summary), "{table}");
@@ -96,10 +118,13 @@ fn print(table: &str) {
     println!("{table}");
 }
 
-async fn watched(folder: &Path, servers: &[RealServer]) -> anyhow::Result<Vec<Watched>> {
+async fn visits(folder: &Path) -> anyhow::Result<Vec<Visit>> {
     let archive = Archive::open(folder.join("archive").to_str().context("a path in UTF-8")?)?;
-    let visits: Vec<Visit> = archive.read().try_collect().await?;
-    let watches = visits.into_iter().filter(|visit| visit.purpose == Purpose::Watch);
+    Ok(archive.read().try_collect().await?)
+}
+
+async fn watched(folder: &Path, servers: &[RealServer]) -> anyhow::Result<Vec<Watched>> {
+    let watches = visits(folder).await?.into_iter().filter(|visit| visit.purpose == Purpose::Watch);
     let mut watched: Vec<Watched> = watches
         .map(|visit| {
             let host = visit.endpoint.host.to_string();
@@ -113,9 +138,8 @@ async fn watched(folder: &Path, servers: &[RealServer]) -> anyhow::Result<Vec<Wa
 
 /// What was seen of each block, server by server.
 fn markdown(watched: &[Watched], mined: &[String]) -> anyhow::Result<String> {
-    let mut text =
-        String::from("| block | server | node | told at | sat/kvB before | after | histogram after |\n");
-    text.push_str("|---|---|---|---|---|---|---|\n");
+    let mut text = String::from("| block | server | node | told at | sat/kvB before | after |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
     for block in mined {
         for server in watched {
             let tips = server.tips();
@@ -123,14 +147,13 @@ fn markdown(watched: &[Watched], mined: &[String]) -> anyhow::Result<String> {
             let [before, after] = server.around(seen);
             writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} |",
                 seen.tip.height,
                 server.name,
                 server.node,
                 seen.at.strftime("%M:%S%.3f"),
                 before.as_ref().map(fees).unwrap_or_default(),
                 after.as_ref().map(fees).unwrap_or_default(),
-                after.as_ref().map(histogram).unwrap_or_default(),
             )?;
         }
     }
@@ -144,7 +167,39 @@ fn fees(sample: &Sample) -> String {
     sample.fees.iter().map(feerate).collect::<Vec<_>>().join(" ")
 }
 
-fn histogram(sample: &Sample) -> String {
-    let bins = sample.histogram.iter().flatten();
-    bins.map(|(feerate, size)| format!("{feerate}:{size}")).collect::<Vec<_>>().join(" ")
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_ends_a_watch_and_records_it() -> anyhow::Result<()> {
+    let chain = Arc::new(Chain::mine(3));
+    let server = Honest::new(&chain).start(loopback(41, 0), &[Transport::Tcp, Transport::Tls]).await?;
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
+    command.args([
+        "scan",
+        "--network",
+        "regtest",
+        "--allow-private",
+        "--json",
+        "--watch",
+        "12h",
+        "--archive",
+    ]);
+    command.arg(folder.path().join("archive"));
+    for endpoint in &server.endpoints {
+        command.args(["--server", &endpoint.to_string()]);
+    }
+    let child = command.stdout(Stdio::piped()).spawn()?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    ensure!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await??;
+    ensure!(output.status.code() == Some(0), "{}", output.status);
+
+    let row: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(row["outcome"] == "answered" && row["watch"]["visits"] == 1, "{row}");
+    let visits = visits(folder.path()).await?;
+    let watches: Vec<_> = visits.iter().filter(|visit| visit.purpose == Purpose::Watch).collect();
+    let [watch] = &watches[..] else { anyhow::bail!("{} watches", watches.len()) };
+    ensure!(watch.outcome == Outcome::Answered && watch.detail.is_none(), "{:?}", watch.detail);
+    ensure!(watch.endpoint.transport == Transport::Tls && samples(watch).len() == 1);
+    ensure!(visits.len() == 3, "a light visit to each endpoint, and the watch");
+    Ok(())
 }

@@ -138,6 +138,29 @@ mod tests {
     use model::Outcome;
 
     use super::*;
+    use crate::acquaintance::{Acquaintance, Constitution};
+
+    #[test]
+    fn a_server_is_watched_where_wallets_connect_if_it_can_take_it() {
+        let mut acquaintance = Acquaintance::default();
+        assert_eq!(lookout(&acquaintance), None);
+        for (url, expected) in [
+            ("tcp://a.example:50001", "tcp://a.example:50001"),
+            ("wss://a.example:50004", "wss://a.example:50004"),
+            ("ssl://a.example:50002", "ssl://a.example:50002"),
+            ("ws://a.example:50003", "ssl://a.example:50002"),
+        ] {
+            let mut visit = patience::tests::visit(Outcome::Answered, None, Duration::ZERO);
+            visit.endpoint = url.parse().expect("an endpoint");
+            acquaintance.take(&visit);
+            assert_eq!(lookout(&acquaintance).map(ToString::to_string).as_deref(), Some(expected));
+        }
+        // It does not answer there any more.
+        acquaintance.take(&patience::tests::visit(Outcome::Closed, None, Duration::ZERO));
+        assert_ne!(lookout(&acquaintance).map(|endpoint| endpoint.transport), Some(electrum::Transport::Tls));
+        acquaintance.constitution = Constitution::Fragile;
+        assert_eq!(lookout(&acquaintance), None);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn each_visit_is_followed_by_another_and_who_hangs_up_has_more_and_more_peace() {
