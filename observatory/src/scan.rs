@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use analyzer::identify::Knowledge;
 use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, Purpose, archive::Writer};
@@ -115,7 +116,7 @@ async fn record(
     rounds: u32,
 ) -> anyhow::Result<(Summary, Sightings)> {
     let mut writer = archive.writer();
-    let (mut summary, mut sightings) = (Summary::default(), Sightings::default());
+    let (mut summary, mut sightings) = (Summary::new(Knowledge::embedded()?), Sightings::default());
     let mut progress = Progress::new(rounds);
     let mut flush = tokio::time::interval(Writer::MAX_AGE);
     loop {
