@@ -4,27 +4,32 @@ mod arguments;
 pub(crate) mod memory;
 mod progress;
 mod rows;
+mod sightings;
 mod summary;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use analyzer::identify::Knowledge;
 use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
-use model::{Archive, archive::Writer};
+use model::{Archive, Purpose, archive::Writer};
 use scanner::{
     aside::Tickets,
     gate::Gate,
     kin::Kin,
     ledger::{Ledger, Politeness},
-    sweep::{self, Event, World},
+    sweep::{self, Event, Options, World},
     visit::Visitor,
+    watch::{self, Watch},
 };
 use tokio::sync::mpsc;
 
 pub(crate) use self::arguments::Arguments;
-use self::{progress::Progress, summary::Summary};
-use crate::output;
+use self::{progress::Progress, sightings::Sightings, summary::Summary};
+use crate::output::{self, Usage};
 
 /// Visits that may wait for the archive.
 const BACKLOG: usize = 64;
@@ -55,35 +60,53 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         secret: rand::random(),
         tickets: Tickets::default(),
     });
+    let watching: Option<Duration> = arguments
+        .watch
+        .map(|long| long.try_into().map_err(|_| Usage("--watch cannot be negative".to_owned())))
+        .transpose()?;
     let gate = Gate::new(options.concurrency);
     tokio::spawn(close_on_interrupt(gate.clone()));
     let (events, inbox) = mpsc::channel(BACKLOG);
-    let sweep = tokio::spawn(sweep::run(
-        visitor,
-        World { frontier, acquaintances, kin: Kin::default() },
-        options,
-        gate.clone(),
-        events,
-    ));
+    let world = World { frontier, acquaintances, kin: Kin::default() };
+    let scan = tokio::spawn(scan(visitor, world, options, watching, gate.clone(), events));
     let recorded = record(inbox, &archive, network, options.rounds).await;
-    // If the archive failed nobody listens to the sweep any more, and it ends.
+    // If the archive failed nobody listens to the scan any more, and it ends.
     gate.close();
-    sweep.await.context("the scan broke off")?;
-    let summary = recorded?;
-    let text = if arguments.json { rows::json(&summary)? } else { rows::table(&summary) };
+    scan.await.context("the scan broke off")?;
+    let (summary, sightings) = recorded?;
+    let text = if arguments.json {
+        rows::json(&summary, &sightings)?
+    } else {
+        rows::table(&summary) + &sightings.table()
+    };
     output::result(&text)?;
     Ok(())
 }
 
-/// Takes what happens into the archive, the progress line and the summary.
+/// Everything that goes on: the rounds, and then the watch.
+async fn scan(
+    visitor: Arc<Visitor>,
+    world: World,
+    options: Options,
+    watching: Option<Duration>,
+    gate: Gate,
+    events: mpsc::Sender<Event>,
+) {
+    let world = sweep::run(Arc::clone(&visitor), world, options, gate.clone(), events.clone()).await;
+    if let Some(long) = watching {
+        watch::run(visitor, &world, Watch::lasting(long), gate, events).await;
+    }
+}
+
+/// Takes what happens into the archive, the progress line and the summaries.
 async fn record(
     mut inbox: mpsc::Receiver<Event>,
     archive: &Archive,
     network: Network,
     rounds: u32,
-) -> anyhow::Result<Summary> {
+) -> anyhow::Result<(Summary, Sightings)> {
     let mut writer = archive.writer();
-    let mut summary = Summary::new(Knowledge::embedded()?);
+    let (mut summary, mut sightings) = (Summary::new(Knowledge::embedded()?), Sightings::default());
     let mut progress = Progress::new(rounds);
     let mut flush = tokio::time::interval(Writer::MAX_AGE);
     loop {
@@ -99,15 +122,20 @@ async fn record(
         match event {
             Event::Visited(visit) => {
                 writer.append(&visit).await?;
-                summary.add(&visit);
+                // A watch asks too little to speak for its server.
+                if visit.purpose == Purpose::Watch {
+                    sightings.add(&visit);
+                } else {
+                    summary.add(&visit);
+                }
             }
             Event::Objects(objects) => memory::keep_objects(archive, network, &objects).await?,
-            Event::Round { .. } | Event::Learnt { .. } | Event::Skipped(_) => {}
+            Event::Round { .. } | Event::Learnt { .. } | Event::Skipped(_) | Event::Watching(..) => {}
         }
     }
     progress.finish();
     writer.close().await?;
-    Ok(summary)
+    Ok((summary, sightings))
 }
 
 /// The first interrupt ends the scan in good order; the second ends the process.

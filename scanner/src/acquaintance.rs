@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use electrum::Host;
+use electrum::{Endpoint, Host};
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
 
@@ -27,6 +27,8 @@ pub struct Acquaintance {
     pub hellos: usize,
     /// Whether its name has addresses of both families.
     pub dual_stack: bool,
+    /// Endpoints that answered when they were last visited.
+    pub answering: BTreeSet<Endpoint>,
     /// How much it can take.
     pub constitution: Constitution,
 }
@@ -50,6 +52,13 @@ impl Acquaintance {
         self.asked(&visit.purpose, &asked, visit.started_at);
         let addresses = &visit.resolution.addresses;
         self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
+        if matches!(visit.purpose, Purpose::Light | Purpose::Deep | Purpose::Watch) {
+            if visit.outcome == Outcome::Answered {
+                self.answering.insert(visit.endpoint.clone());
+            } else {
+                self.answering.remove(&visit.endpoint);
+            }
+        }
         self.constitution = self.constitution.max(constitution(visit));
     }
 

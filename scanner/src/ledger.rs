@@ -43,6 +43,8 @@ pub enum Class {
     Deep,
     /// One line that is no JSON, which ElectrumX counts as dear as eleven errors.
     ParseError,
+    /// A long visit that mostly listens.
+    Watch,
 }
 
 impl Class {
@@ -53,6 +55,18 @@ impl Class {
             Self::Light => 60.0,
             Self::Deep => 350.0,
             Self::ParseError => PARSE_ERROR_COST + 60.0,
+            // With all else that is owed at the most (`Politeness::most_owed`) just what ElectrumX lets pass
+            // before it slows a client down; an hour decays twelve times as much.
+            Self::Watch => 300.0,
+        }
+    }
+
+    /// What is set aside when the connection is opened, in E: short visits may spend all at once, a watch spends
+    /// little by little, and has it counted as it goes (see [`Permit::settle`]).
+    fn set_aside(self) -> f64 {
+        match self {
+            Self::Watch => 60.0,
+            Self::Light | Self::Deep | Self::ParseError => self.budget(),
         }
     }
 
@@ -60,7 +74,7 @@ impl Class {
     #[must_use]
     pub fn spacing(self) -> Option<Duration> {
         match self {
-            Self::Light => None,
+            Self::Light | Self::Watch => None,
             Self::Deep => Some(Duration::from_secs(15 * 60)),
             Self::ParseError => Some(Duration::from_secs(7 * 24 * 60 * 60)),
         }
@@ -154,15 +168,10 @@ impl Account {
         spaced.max(self.balance.when(room, now))
     }
 
-    fn open(&mut self, budget: f64, now: Instant) {
+    fn open(&mut self, set_aside: f64, now: Instant) {
         self.last = Some(now);
         self.open += 1;
-        self.balance.add(budget, now);
-    }
-
-    fn close(&mut self, unspent: f64, now: Instant) {
-        self.open = self.open.saturating_sub(1);
-        self.balance.add(-unspent, now);
+        self.balance.add(set_aside, now);
     }
 }
 
@@ -221,7 +230,7 @@ impl Ledger {
             if let Some(due) = account.due.get(&class).filter(|due| **due > now) {
                 return Err(Denied::NotDue(*due));
             }
-            let room = politeness.most_owed - class.budget();
+            let room = politeness.most_owed - class.set_aside();
             let by_server = account.next(politeness.server_spacing, room, now);
             let by_subnet = subnet.map(|s| state.subnet(s, now).next(politeness.subnet_spacing, room, now));
             let earliest = by_subnet.map_or(by_server, |by_subnet| by_subnet.max(by_server));
@@ -230,16 +239,27 @@ impl Ledger {
             }
         }
         let account = state.server(server, now);
-        account.open(class.budget(), now);
+        account.open(class.set_aside(), now);
         if let Some(spacing) = class.spacing() {
             account.due.insert(class, now + spacing);
         }
         if let Some(subnet) = subnet {
-            state.subnet(subnet, now).open(class.budget(), now);
+            state.subnet(subnet, now).open(class.set_aside(), now);
         }
         let (ledger, server) = (Arc::clone(self), server.clone());
-        let opened = now;
-        Ok(Permit { ledger, server, address, class, opened, spent: 0.0, reserved: 0.0, errors: 0, risks: 0 })
+        let (opened, counted) = (now, class.set_aside());
+        Ok(Permit {
+            ledger,
+            server,
+            address,
+            class,
+            opened,
+            spent: 0.0,
+            counted,
+            reserved: 0.0,
+            errors: 0,
+            risks: 0,
+        })
     }
 
     /// Waits for the right to open one connection.
@@ -286,6 +306,8 @@ pub struct Permit {
     class: Class,
     opened: Instant,
     spent: f64,
+    /// How much of it the accounts of the server and its neighbourhood know of, or were told of beforehand.
+    counted: f64,
     /// What risky requests that wait for an answer may cost yet.
     reserved: f64,
     errors: u32,
@@ -293,10 +315,16 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Whether a cost fits into the budget.
+    #[must_use]
+    pub fn affords(&self, cost: f64) -> bool {
+        self.spent + self.reserved + cost <= self.class.budget()
+    }
+
     /// Takes a cost out of the budget, or says that it does not fit any more.
     #[must_use]
     pub fn charge(&mut self, cost: f64) -> bool {
-        let fits = self.spent + self.reserved + cost <= self.class.budget();
+        let fits = self.affords(cost);
         if fits {
             self.spent += cost;
         }
@@ -319,8 +347,7 @@ impl Permit {
     /// Whether [`Permit::risk`] would say yes.
     #[must_use]
     pub fn affords_risk(&self, cost: f64, error_cost: f64) -> bool {
-        let fits = self.spent + self.reserved + cost + error_cost <= self.class.budget();
-        fits && self.errors + self.risks < MOST_ERRORS
+        self.affords(cost + error_cost) && self.errors + self.risks < MOST_ERRORS
     }
 
     /// The risky request was answered, or will not be any more.
@@ -353,6 +380,16 @@ impl Permit {
         self.spent
     }
 
+    /// Has what was spent by now counted, and what was set aside and not spent given back.
+    pub fn settle(&mut self, now: Instant) {
+        let uncounted = self.spent - std::mem::replace(&mut self.counted, self.spent);
+        let mut state = self.ledger.state();
+        state.server(&self.server, now).balance.add(uncounted, now);
+        if let Some(address) = self.address {
+            state.subnet(address.into(), now).balance.add(uncounted, now);
+        }
+    }
+
     /// The server showed that it wants to be left alone: no permits for it, nor for its address, for a while.
     pub fn leave_alone(&self, now: Instant) {
         let mut state = self.ledger.state();
@@ -368,11 +405,13 @@ impl Drop for Permit {
     fn drop(&mut self) {
         // A plan walks ahead of the clock; nothing closes before it was opened.
         let now = Instant::now().max(self.opened);
-        let unspent = self.class.budget() - self.spent;
+        self.settle(now);
         let mut state = self.ledger.state();
-        state.server(&self.server, now).close(unspent, now);
+        let server = state.server(&self.server, now);
+        server.open = server.open.saturating_sub(1);
         if let Some(address) = self.address {
-            state.subnet(address.into(), now).close(unspent, now);
+            let subnet = state.subnet(address.into(), now);
+            subnet.open = subnet.open.saturating_sub(1);
         }
     }
 }
@@ -494,6 +533,25 @@ mod tests {
         // The dearest visit waits until nothing is owed any more.
         let earliest = Instant::now() + Duration::from_secs(670);
         assert_eq!(ask("c.example", Class::ParseError).err(), Some(Denied::NotBefore(earliest)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_leaves_room_for_others_and_counts_as_it_goes() {
+        let ledger = ledger();
+        let ask = |name: &str, class| ledger.permit(&host(name), ip("203.0.113.1"), class, Instant::now());
+        let mut watch = ask("a.example", Class::Watch).expect("a permit");
+        assert!(watch.charge(25.0));
+        watch.settle(Instant::now());
+        tokio::time::advance(Duration::from_secs(600)).await;
+        let deep = ask("a.example", Class::Deep).expect("nothing is owed any more");
+        assert!(matches!(ask("a.example", Class::Light), Err(Denied::NotBefore(_))), "two connections");
+        drop(deep);
+        // A storm of blocks: all that is left of the budget at once.
+        assert!(watch.affords(275.0) && watch.charge(275.0) && !watch.charge(0.1));
+        watch.settle(Instant::now());
+        tokio::time::advance(TEN).await;
+        let earliest = Instant::now() + Duration::from_secs(265);
+        assert_eq!(ask("b.example", Class::ParseError).err(), Some(Denied::NotBefore(earliest)));
     }
 
     #[tokio::test(start_paused = true)]

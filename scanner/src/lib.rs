@@ -19,3 +19,4 @@ pub mod plan;
 pub mod probe;
 pub mod sweep;
 pub mod visit;
+pub mod watch;

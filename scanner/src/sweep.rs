@@ -17,12 +17,13 @@ use crate::{
     objects::Objects,
     probe::Offer,
     visit::{Visited, Visitor},
+    watch::Watch,
 };
 
 /// Visits under preparation for each that may run: most of them wait, out of politeness.
 pub(crate) const PREPARED_PER_PLACE: usize = 8;
 /// How long visits under way may go on once we are asked to stop.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Servers that are asked for objects before a round goes without.
 const OBJECT_TRIES: usize = 5;
 
@@ -66,6 +67,8 @@ pub enum Event {
     Skipped(usize),
     /// From now on every server is asked about these.
     Objects(Arc<Objects>),
+    /// The rounds are over, and a watch over so many servers begins.
+    Watching(usize, Watch),
 }
 
 /// What a sweep begins and ends with.

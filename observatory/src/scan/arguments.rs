@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use electrum::{Network, limits::Limits};
+use jiff::SignedDuration;
 
 use crate::{output::Usage, scope::Scope};
 
@@ -19,10 +20,15 @@ use crate::{output::Usage, scope::Scope};
   observatory scan --network mainnet --contact https://example.org/scan --server ssl://electrum.example:50002 --no-peers --json
   observatory scan --network regtest --server tcp://127.0.0.1:50001 --allow-private
   observatory scan --network signet --rounds 6 --interval 10m
-  observatory scan --network testnet4 --profile deep --rounds 20 --interval 15m")]
+  observatory scan --network testnet4 --profile deep --rounds 20 --interval 15m
+  observatory scan --network testnet4 --watch 12h")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) scope: Scope,
+    /// Afterwards, watch every server that answered for so long: when it tells of blocks, and what its node
+    /// estimates around them. 20s, 10m, 12h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) watch: Option<SignedDuration>,
     /// A name for the place you scan from
     #[arg(long, value_name = "NAME", default_value = "local")]
     pub(crate) vantage: String,

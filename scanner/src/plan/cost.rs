@@ -76,6 +76,7 @@ impl Costs {
             protocol: Some(Protocol::MEMPOOL_INFO),
             tip: Some(u32::MAX),
             script_answered: true,
+            estimates_cached: false,
             fragile: false,
         }
     }

@@ -45,7 +45,8 @@ pub(super) static PROBES: &[Probe] = &[
         // .1, and 2 more where the server has to ask its node.
         calls: |known| {
             let targets = if known.deep { ALL_TARGETS } else { FEW_TARGETS };
-            targets.iter().map(|target| Call::new("blockchain.estimatefee", json!([target]), 2.1)).collect()
+            let cost = if known.estimates_cached { 0.1 } else { 2.1 };
+            targets.iter().map(|target| Call::new("blockchain.estimatefee", json!([target]), cost)).collect()
         },
     },
     Probe {

@@ -61,6 +61,14 @@ pub(super) static PROBES: &[Probe] = &[
         },
     },
     Probe {
+        id: "L6",
+        reveals: "whether it notifies of a script that nobody ever used: never, if it is honest",
+        occasion: Occasion::Watch,
+        needs: Needs::Greeting,
+        pace: Pace::Pipelined,
+        calls: |known| vec![Verb::Subscribe.of(known, &known.control, 0)],
+    },
+    Probe {
         id: "S9",
         reveals: "whether the mempool of a script is told",
         occasion: Occasion::Card,

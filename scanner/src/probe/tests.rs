@@ -7,6 +7,7 @@ use crate::{
     agenda::Agenda,
     ledger::{CONNECTION_COST, Class},
     objects::{Busy, Output, ScriptKind},
+    watch::{WATCH_LENGTH, Watch},
 };
 
 fn objects() -> Objects {
@@ -23,7 +24,7 @@ fn objects() -> Objects {
     Objects { outputs: ScriptKind::ALL.map(output).to_vec(), busy: Some(busy) }
 }
 
-fn known() -> Known {
+pub(crate) fn known() -> Known {
     Known {
         network: Network::Mainnet,
         client_name: "observatory/1 (+mailto:a@b.example)".to_owned(),
@@ -34,6 +35,7 @@ fn known() -> Known {
         protocol: Some(Protocol::read("1.6")),
         tip: Some(900_000),
         script_answered: true,
+        estimates_cached: false,
         fragile: false,
     }
 }
@@ -76,6 +78,7 @@ fn every_probe_asks_what_the_catalogue_says_at_its_price() {
         ("S10", 1, 0.95),
         ("S11", 1, 0.1),
         ("S12", 30, 9.0),
+        ("L6", 1, 0.3),
         ("S9", 1, 0.25),
         ("E10", 1, 0.282_8),
         ("E1", 1, 0.0),
@@ -114,6 +117,15 @@ fn visits_stay_well_within_their_budgets() {
     let deep = Agenda::Deep { offer: Offer::Usual, cards: Vec::new() };
     // And here for 50 kB and two errors.
     assert!(cost(&deep, &known()) + 210.0 < Class::Deep.budget(), "{}", cost(&deep, &known()));
+    let watch = Agenda::Watch(Watch::lasting(WATCH_LENGTH));
+    // Six more blocks, and a sample from the caches every five minutes; the rest is room for 500 kB.
+    let sample = |estimates_cached| -> f64 {
+        let known = Known { estimates_cached, ..known() };
+        let calls = ["F1", "F2"].into_iter().filter_map(probe).flat_map(|probe| (probe.calls)(&known));
+        calls.map(|call| call.cost).sum()
+    };
+    let hour = cost(&watch, &known()) + 6.0 * sample(false) + 12.0 * sample(true);
+    assert!(hour + 100.0 < Class::Watch.budget(), "{hour}");
 }
 
 #[test]
