@@ -333,6 +333,11 @@ impl Conversation {
         self.permit.settle(Instant::now());
     }
 
+    /// Charges what answers show that they cost beyond what was charged for them.
+    pub(crate) fn charge_more(&mut self, cost: f64) {
+        self.permit.charge_more(cost);
+    }
+
     /// Whether the error that may answer a question can be afforded, with a small good request before it.
     #[must_use]
     pub fn affords(&self, question: &Question) -> bool {

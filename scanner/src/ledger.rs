@@ -368,6 +368,11 @@ impl Permit {
         self.errors >= MOST_ERRORS
     }
 
+    /// Charges what an answer shows that it cost beyond what was charged for it.
+    pub fn charge_more(&mut self, cost: f64) {
+        self.spent += cost.max(0.0);
+    }
+
     /// Charges bytes that travelled, in either direction.
     #[expect(clippy::cast_precision_loss, reason = "lines are shorter than 2^52 bytes")]
     pub fn charge_bytes(&mut self, bytes: usize) {

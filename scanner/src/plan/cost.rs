@@ -102,6 +102,7 @@ fn one_of_each() -> Objects {
         txid: Txid::all_zeros(),
         height: 1,
         position: 0,
+        levels: 1,
         history: 1,
     };
     Objects { outputs: ScriptKind::ALL.map(output).to_vec(), busy: None }

@@ -77,7 +77,7 @@ pub(super) static PROBES: &[Probe] = &[
         calls: |known| {
             about_first(known, |output| {
                 let params = json!([output.height, output.position, true]);
-                Call::new("blockchain.transaction.id_from_pos", params, 0.3)
+                Call::new("blockchain.transaction.id_from_pos", params, output.proof_price())
             })
         },
     },
@@ -173,6 +173,6 @@ fn about_first(known: &Known, call: impl Fn(&crate::objects::Output) -> Call) ->
 fn merkle(known: &Known, height: impl Fn(u32) -> u32) -> Vec<Call> {
     about_first(known, |output| {
         let params = json!([output.txid.to_string(), height(output.height)]);
-        Call::new("blockchain.transaction.get_merkle", params, 0.3)
+        Call::new("blockchain.transaction.get_merkle", params, output.proof_price())
     })
 }

@@ -113,7 +113,7 @@ impl Verb {
                 ("blockchain.scripthash.get_balance", "blockchain.scriptpubkey.get_balance", 1.0)
             }
             Self::History => {
-                ("blockchain.scripthash.get_history", "blockchain.scriptpubkey.get_history", 0.35 + n * 0.001)
+                ("blockchain.scripthash.get_history", "blockchain.scriptpubkey.get_history", 0.45 + n * 0.001)
             }
             Self::Unspent => {
                 ("blockchain.scripthash.listunspent", "blockchain.scriptpubkey.listunspent", 1.0)
