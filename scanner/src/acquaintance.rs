@@ -7,10 +7,7 @@ use electrum::{Endpoint, Host};
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
 
-use crate::{
-    agenda::Agenda,
-    probe::{Occasion, probe},
-};
+use crate::probe::{Occasion, probe};
 
 /// What is known of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,9 +114,8 @@ impl Acquaintances {
     }
 
     /// Takes in that a visit was made, whatever the answers were.
-    pub(crate) fn asked(&mut self, server: &Host, agenda: &Agenda, at: Timestamp) {
-        let acquaintance = self.0.entry(server.clone()).or_default();
-        acquaintance.asked(&agenda.purpose(), &agenda.asked().into_iter().collect(), at);
+    pub(crate) fn asked(&mut self, server: &Host, purpose: &Purpose, asked: &BTreeSet<&str>, at: Timestamp) {
+        self.0.entry(server.clone()).or_default().asked(purpose, asked, at);
     }
 
     /// What is known of one server, and of nobody else.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use electrum::{Endpoint, Transport, tls::Hello};
+use electrum::{Endpoint, Host, Transport, tls::Hello};
 use jiff::Timestamp;
 use model::{
     Purpose,
@@ -11,10 +11,10 @@ use model::{
 };
 
 use crate::{
-    acquaintance::{Acquaintance, Constitution},
+    acquaintance::{Acquaintance, Acquaintances, Constitution},
     ledger::{Class, MOST_ERRORS},
     probe::{Occasion, Offer, Probe, catalogue, probe},
-    watch::Watch,
+    term::Watch,
 };
 
 /// How much a scan wants to know.
@@ -131,6 +131,11 @@ impl Agenda {
     /// The names of everything that is asked.
     pub(crate) fn asked(&self) -> Vec<&'static str> {
         self.probes().into_iter().chain(self.cards().iter().copied()).map(|probe| probe.id).collect()
+    }
+
+    /// Notes that a visit with this agenda was made, whatever the answers were.
+    pub(crate) fn note(&self, acquaintances: &mut Acquaintances, server: &Host, at: Timestamp) {
+        acquaintances.asked(server, &self.purpose(), &self.asked().into_iter().collect(), at);
     }
 
     /// What may still be done where it is too soon for this.

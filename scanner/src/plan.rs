@@ -190,7 +190,7 @@ impl Scheduled {
             for itinerary in planned(server, &acquaintances, basis.options.profile, at) {
                 for (endpoint, agenda) in itinerary.0 {
                     round.add(agenda.class(), endpoint.transport.is_encrypted());
-                    acquaintances.asked(&endpoint.host, &agenda, at);
+                    agenda.note(&mut acquaintances, &endpoint.host, at);
                 }
             }
             if basis.looks_for_objects() {

@@ -16,8 +16,8 @@ use crate::{
     kin::Kin,
     objects::Objects,
     probe::Offer,
+    term::Watch,
     visit::{Visited, Visitor},
-    watch::Watch,
 };
 
 /// Visits under preparation for each that may run: most of them wait, out of politeness.

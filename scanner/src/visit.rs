@@ -35,10 +35,10 @@ use crate::{
     discovery::Exclusions,
     gate::Gate,
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
+    listen,
     objects::{self, Objects},
     outcome::{of_dial, of_route},
     probe::Known,
-    watch,
 };
 
 /// Makes visits, all by the same rules.
@@ -242,7 +242,7 @@ impl Visitor {
         let usual = *self.dialer.limits();
         match agenda {
             Agenda::Watch(_) => {
-                Scope { began, limits: watch::limits(usual), keeps: watch::MOST_HEARD as usize }
+                Scope { began, limits: listen::limits(usual), keeps: listen::MOST_HEARD as usize }
             }
             _ => Scope { began, limits: usual, keeps: Unasked::KEPT },
         }

@@ -3,18 +3,11 @@
 //! When servers on one node hear of a block, and what their node's fee estimator says then, is what tells them
 //! from servers on two. Opening connections takes a place at the gate, listening takes none.
 
-mod listen;
 mod patience;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use electrum::{Endpoint, limits::Limits};
+use electrum::Endpoint;
 use model::Visit;
 use tokio::{
     sync::mpsc,
@@ -23,6 +16,7 @@ use tokio::{
 };
 
 use self::patience::Patience;
+pub use crate::term::Watch;
 use crate::{
     agenda::{Agenda, lookout},
     gate::Gate,
@@ -30,41 +24,8 @@ use crate::{
     visit::Visitor,
 };
 
-/// How long one visit lasts at the most: what is lost if the program is killed.
-pub const WATCH_LENGTH: Duration = Duration::from_secs(60 * 60);
-/// Messages that a server may send unasked in that time; all are kept. Servers tell of a new block when they see
-/// it, and those that look every five seconds cannot tell of more than this on the busiest test network.
-pub const MOST_HEARD: u32 = 512;
 /// From one server's beginning to the next one's, so that a thousand names are not looked up at once.
 const SPREAD: Duration = Duration::from_millis(50);
-
-/// A watch over many servers. Clones are the same watch.
-#[derive(Clone, Debug)]
-pub struct Watch {
-    /// When it ends.
-    pub until: Instant,
-    tips: Arc<AtomicU32>,
-}
-
-impl Watch {
-    /// A watch that begins now.
-    #[must_use]
-    pub fn lasting(duration: Duration) -> Self {
-        Self { until: Instant::now() + duration, tips: Arc::default() }
-    }
-
-    /// How often any server told of a new tip so far.
-    #[must_use]
-    pub fn tips(&self) -> u32 {
-        self.tips.load(Ordering::Relaxed)
-    }
-}
-
-/// What a server may send to who watches.
-pub(crate) fn limits(usual: Limits) -> Limits {
-    // Longer than any watch, which ends by itself.
-    Limits { visit: WATCH_LENGTH + Duration::from_secs(60), unasked: MOST_HEARD, ..usual }
-}
 
 /// Watches every server that answered when it was last visited, until the watch is over or `gate` is closed.
 /// Events go to `events`; if nobody listens any more, the watch ends.

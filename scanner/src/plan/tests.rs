@@ -195,7 +195,7 @@ async fn scan(basis: &Basis, behaviours: Vec<Behaviour>) -> HashMap<Host, (u64, 
         }
         while let Some(visited) = visits.join_next().await {
             for (host, agenda) in visited.expect("a visit ends") {
-                acquaintances.asked(&host, &agenda, wall);
+                agenda.note(&mut acquaintances, &host, wall);
             }
         }
         tokio::time::sleep_until(round + basis.options.interval).await;

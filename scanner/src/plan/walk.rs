@@ -157,7 +157,8 @@ impl Walk<'_> {
         let cost = self.costs.of(agenda);
         // What was rehearsed with a permit of this class fits, but for a few bytes.
         let _ = permit.charge(cost.min(agenda.class().budget()));
-        self.acquaintances.asked(&endpoint.host, agenda, self.wall(now));
+        let at = self.wall(now);
+        agenda.note(&mut self.acquaintances, &endpoint.host, at);
         let expected = self.expected.entry(endpoint.host.clone()).or_default();
         for (counts, figures) in
             [(self.first_round, &mut expected.round), (now < self.start + DAY, &mut expected.day)]

@@ -6,8 +6,9 @@ use super::*;
 use crate::{
     agenda::Agenda,
     ledger::{CONNECTION_COST, Class},
+    listen::WATCH_LENGTH,
     objects::{Busy, Output, ScriptKind},
-    watch::{WATCH_LENGTH, Watch},
+    term::Watch,
 };
 
 fn objects() -> Objects {

@@ -1,19 +1,25 @@
 //! What is done once a watch has asked its first questions: wait for blocks, and take a sample of the node's
 //! state after each and every few minutes, which also keeps the connection alive.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
-use electrum::message::Notification;
+use electrum::{limits::Limits, message::Notification};
 use model::{Outcome, visit::Heard};
 use tokio::time::Instant;
 
-use super::{WATCH_LENGTH, Watch};
 use crate::{
     conversation::{Conversation, Question, Round},
     course::{Course, early_end},
     gate::Gate,
     probe::{Known, probe},
+    term::Watch,
 };
+
+/// How long one visit lasts at the most: what is lost if the program is killed.
+pub(crate) const WATCH_LENGTH: Duration = Duration::from_secs(60 * 60);
+/// Messages that a server may send unasked in that time; all are kept. Servers tell of a new block when they see
+/// it, and those that look every five seconds cannot tell of more than this on the busiest test network.
+pub(crate) const MOST_HEARD: u32 = 512;
 
 /// Least and most time from one sample to the next without a block. Servers hang up on who is silent for ten
 /// minutes; the spread keeps a thousand samples from falling into step.
@@ -22,6 +28,12 @@ const PERIOD: std::ops::Range<u64> = 270..330;
 const SAMPLE: [&str; 2] = ["F1", "F2"];
 /// E that samples leave over, for pings until the end.
 const RESERVE: f64 = 10.0;
+
+/// What a server may send to who watches.
+pub(crate) fn limits(usual: Limits) -> Limits {
+    // Longer than any watch, which ends by itself.
+    Limits { visit: WATCH_LENGTH + Duration::from_secs(60), unasked: MOST_HEARD, ..usual }
+}
 
 impl Watch {
     /// Listens until the watch is over, for an hour since the conversation began, or until `gate` is closed; all
@@ -59,7 +71,7 @@ impl Watch {
             let news = &conversation.heard()[seen..];
             let blocks = news.iter().filter(|heard| is_block(heard)).count();
             seen += news.len();
-            self.tips.fetch_add(u32::try_from(blocks).unwrap_or(u32::MAX), Ordering::Relaxed);
+            self.add_tips(blocks);
             known.estimates_cached &= blocks == 0;
 
             let questions = questions(conversation, known, blocks > 0, now >= due);
@@ -123,10 +135,7 @@ mod tests {
         time::sleep,
     };
 
-    use super::{
-        super::{MOST_HEARD, limits},
-        *,
-    };
+    use super::*;
     use crate::{
         agenda::Agenda,
         conversation::{Scope, Transcript},
