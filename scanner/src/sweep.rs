@@ -226,7 +226,9 @@ impl Round<'_> {
             }
         };
         self.world.acquaintances.take(&visited.visit);
-        self.world.kin.take(&visited.visit);
+        if self.options.profile == Profile::Deep {
+            self.world.kin.take(&visited.visit);
+        }
         let admission = self.admit(&visited);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
         let learnt = self.planned(admission.new.iter());
