@@ -4,7 +4,7 @@ LAB     := target/lab
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
 
-.PHONY: help test lab proxies demo electrs bench fmt
+.PHONY: help test lab proxies demo electrs grammars bench fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this mach
 
 electrs: ## build electrs from crates.io; the tests then scan it too
 	$(PYTHON) tests/lab/lab.py electrs --dir $(LAB)
+
+grammars: ## make analyzer/grammars.json from the captured servers
+	cargo run -p analyzer --example grammars --locked
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked

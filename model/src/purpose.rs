@@ -38,6 +38,19 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether a visit for this shows what a server is like, and not only how it takes one odd thing.
+    #[must_use]
+    pub fn describes(&self) -> bool {
+        match self {
+            Self::Light | Self::Deep | Self::Twin(_) | Self::Objects | Self::Watch => true,
+            Self::Opening
+            | Self::ParseError
+            | Self::TlsStack { .. }
+            | Self::Ticket
+            | Self::Resumption { .. } => false,
+        }
+    }
+
     /// Whether it is the usual visit, which files do not mention.
     pub(crate) fn is_light(&self) -> bool {
         *self == Self::Light

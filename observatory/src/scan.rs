@@ -8,6 +8,7 @@ mod summary;
 
 use std::sync::{Arc, OnceLock};
 
+use analyzer::identify::Knowledge;
 use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, archive::Writer};
@@ -92,7 +93,7 @@ async fn record(
     rounds: u32,
 ) -> anyhow::Result<Summary> {
     let mut writer = archive.writer();
-    let mut summary = Summary::default();
+    let mut summary = Summary::new(Knowledge::embedded()?);
     let mut progress = Progress::new(rounds);
     let mut flush = tokio::time::interval(Writer::MAX_AGE);
     loop {

@@ -60,6 +60,7 @@ fn check_row(row: &Value, server: &RealServer, lab: &Lab) -> anyhow::Result<()> 
     ensure!(row["outcome"] == "answered");
     let claimed = row["implementation"]["claimed"].as_str().context("a claim")?;
     ensure!(claimed.starts_with(&server.implementation) && claimed.contains(&server.version), "{claimed}");
+    server.check_identified(&row["implementation"])?;
     ensure!(row["tip"]["height"] == lab.facts["tip"]["height"]);
     ensure!(row["tip"]["hash"] == lab.facts["tip"]["hash"]);
     ensure!(row["protocol"][0] == "1.4");

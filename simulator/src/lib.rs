@@ -5,7 +5,9 @@
 
 pub mod chain;
 pub mod chance;
+pub mod grammar;
 pub mod node;
+pub mod serve;
 pub mod time;
 
 pub use time::SimTime;

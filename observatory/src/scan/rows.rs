@@ -1,6 +1,7 @@
 //! The lines a scan ends with: a table for people, JSON lines for machines. Everything that came from a
 //! server is made printable here at the latest.
 
+use analyzer::identify::Identified;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use electrum::{Endpoint, text::printable, tls};
 use model::facts::{Facts, Tip};
@@ -23,12 +24,37 @@ struct Row<'a> {
     group: Option<String>,
 }
 
-/// The claim, and what the bytes say. Nobody reads the bytes yet: identification is `None`.
+/// The claim, and what the bytes say.
 #[derive(Debug, Serialize)]
 struct Implementation {
     claimed: Option<String>,
-    identified: Option<()>,
+    identified: Option<Range>,
     confidence: f64,
+    #[serde(skip)]
+    speaks_like: Option<String>,
+}
+
+/// The versions that fit: `min` is "0" where no version is too old, `max` null where none is too new.
+#[derive(Debug, Serialize)]
+struct Range {
+    name: String,
+    min: String,
+    max: Option<String>,
+}
+
+impl Implementation {
+    fn new(claimed: Option<String>, identified: Option<Identified>) -> Self {
+        Self {
+            claimed,
+            confidence: identified.as_ref().map_or(0.0, |found| found.confidence),
+            speaks_like: identified.as_ref().map(Identified::to_string),
+            identified: identified.map(|Identified { name, min, max, .. }| Range {
+                name,
+                min: min.map_or_else(|| "0".to_owned(), |version| version.to_string()),
+                max: max.map(|version| version.to_string()),
+            }),
+        }
+    }
 }
 
 /// The TLS of a server, described.
@@ -41,7 +67,7 @@ struct TlsRow {
 }
 
 impl<'a> Row<'a> {
-    fn new(name: String, server: &'a ServerSummary) -> Self {
+    fn new(name: String, server: &'a ServerSummary, identified: Option<Identified>) -> Self {
         let facts: Facts = server.facts();
         let best = server.best();
         Self {
@@ -49,7 +75,7 @@ impl<'a> Row<'a> {
             endpoints: server.endpoints().collect(),
             outcome: best.map_or("", |latest| latest.outcome.name()),
             detail: best.and_then(|latest| latest.detail.as_deref()).map(|detail| printable(detail, 200)),
-            implementation: Implementation { claimed: facts.software, identified: None, confidence: 0.0 },
+            implementation: Implementation::new(facts.software, identified),
             protocol: facts.protocol,
             tls: server.tls().map(|tls| TlsRow {
                 version: tls.version.clone(),
@@ -64,7 +90,7 @@ impl<'a> Row<'a> {
 }
 
 fn rows(summary: &Summary) -> impl Iterator<Item = Row<'_>> {
-    summary.servers().map(|(host, server)| Row::new(host.to_string(), server))
+    summary.servers().map(|(host, server)| Row::new(host.to_string(), server, summary.identify(server)))
 }
 
 /// One JSON object a line per server.
@@ -84,7 +110,16 @@ pub(crate) fn json(summary: &Summary) -> Result<String, serde_json::Error> {
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["server", "software (claimed)", "protocol", "TLS", "tip", "latency", "outcome"]);
+    table.set_header([
+        "server",
+        "software (claimed)",
+        "speaks like",
+        "protocol",
+        "TLS",
+        "tip",
+        "latency",
+        "outcome",
+    ]);
     let (mut servers, mut answered) = (0, 0);
     for row in rows(summary) {
         servers += 1;
@@ -93,9 +128,13 @@ pub(crate) fn table(summary: &Summary) -> String {
             Some(detail) => format!("{}: {detail}", row.outcome),
             None => row.outcome.to_owned(),
         };
+        let Implementation { claimed, speaks_like, .. } = row.implementation;
+        // Who claims nothing has said nothing.
+        let unknown = claimed.is_some().then(|| "unknown".to_owned());
         table.add_row([
             row.server,
-            row.implementation.claimed.unwrap_or_default(),
+            claimed.unwrap_or_default(),
+            speaks_like.or(unknown).unwrap_or_default(),
             row.protocol.map(protocols).unwrap_or_default(),
             row.tls.as_ref().map(tls_cell).unwrap_or_default(),
             row.tip.map(|tip| tip.height.to_string()).unwrap_or_default(),

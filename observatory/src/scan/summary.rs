@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use analyzer::identify::{Evidence, Identified, Knowledge, observe};
 use electrum::{Endpoint, Host, tls};
 use model::{Outcome, Visit, facts::Facts};
 
 /// Servers by host, in the order of their names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Summary {
+    knowledge: Knowledge,
     servers: BTreeMap<Host, ServerSummary>,
 }
 
-/// A server: what its endpoints said at their latest visits.
+/// A server: what its endpoints said at their latest visits, and what all visits show of its software.
 #[derive(Debug, Default)]
 pub(crate) struct ServerSummary {
+    evidence: Evidence,
     endpoints: BTreeMap<Endpoint, Latest>,
 }
 
@@ -30,16 +33,40 @@ pub(crate) struct Latest {
     pub(crate) tls: Option<tls::Facts>,
 }
 
-impl Summary {
-    /// Takes in a visit.
-    pub(crate) fn add(&mut self, visit: &Visit) {
-        let latest = Latest {
+impl Latest {
+    /// The latest visit, with what earlier ones tell where it does not.
+    fn of(visit: &Visit, before: Option<Self>) -> Self {
+        let (facts, tls) = before.map(|before| (before.facts, before.tls)).unwrap_or_default();
+        Self {
             outcome: visit.outcome,
             detail: visit.detail.clone(),
-            facts: Facts::of(visit),
-            tls: visit.tls.clone(),
-        };
+            facts: Facts::join([Facts::of(visit), facts]),
+            tls: visit.tls.clone().or(tls),
+        }
+    }
+}
+
+impl Summary {
+    /// No servers yet.
+    pub(crate) fn new(knowledge: Knowledge) -> Self {
+        Self { knowledge, servers: BTreeMap::new() }
+    }
+
+    /// The software that a server's answers betray; none where that is unknown.
+    pub(crate) fn identify(&self, server: &ServerSummary) -> Option<Identified> {
+        self.knowledge.identify(&server.evidence)
+    }
+
+    /// Takes in a visit.
+    pub(crate) fn add(&mut self, visit: &Visit) {
         let server = self.servers.entry(visit.endpoint.host.clone()).or_default();
+        server.evidence.extend(self.knowledge.weigh(&observe(visit)));
+        let before = server.endpoints.remove(&visit.endpoint);
+        let latest = match before {
+            // What it does when it is met in an odd way does not describe it.
+            Some(before) if !visit.purpose.describes() => before,
+            before => Latest::of(visit, before),
+        };
         server.endpoints.insert(visit.endpoint.clone(), latest);
     }
 

@@ -8,6 +8,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use analyzer::identify::Version;
 use anyhow::{Context as _, ensure};
 use electrum::Endpoint;
 use serde_json::Value;
@@ -131,6 +132,19 @@ impl RealServer {
             tls,
             host,
         })
+    }
+
+    /// Fails unless what a scan concluded from its bytes agrees with what it is.
+    pub(crate) fn check_identified(&self, implementation: &Value) -> anyhow::Result<()> {
+        let found = &implementation["identified"];
+        ensure!(found["name"] == self.implementation.as_str(), "{implementation}");
+        let version = |text: &str| Version::read(text).with_context(|| text.to_owned());
+        let real = version(&self.version)?;
+        let oldest = version(found["min"].as_str().context("the oldest version")?)?;
+        let newest = found["max"].as_str().map(version).transpose()?;
+        ensure!(oldest <= real && newest.is_none_or(|newest| real <= newest), "{implementation}");
+        ensure!(implementation["confidence"].as_f64().context("a confidence")? >= 0.5, "{implementation}");
+        Ok(())
     }
 
     /// Its endpoints.
