@@ -57,3 +57,22 @@ impl Chance {
         bytes
     }
 }
+
+/// A number without its fraction, within what a `u64` holds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is meant"
+)]
+pub(crate) fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+/// A number that two numbers have together and that looks like chance (the end of SplitMix64): cheaper than a
+/// stream where there is one draw for each of very many things.
+pub(crate) fn mixed(one: u64, other: u64) -> u64 {
+    let mut word = one.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ other;
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}

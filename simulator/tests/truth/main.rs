@@ -1,0 +1,5 @@
+//! The truth that servers are simulated with: one chain, and nodes that each see some of it.
+
+mod chain;
+mod node;
+mod support;
