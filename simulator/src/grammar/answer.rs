@@ -342,7 +342,7 @@ fn broadcast_package(hexes: &[String], verbose: bool) -> Result<Reply, Refusal> 
     let txids = || hexes.iter().filter_map(named).collect();
     if let Some(hex) = hexes.get(transactions.len()) {
         let message = format!("TX decode failed: {hex} Make sure the tx has at least one input.");
-        return refused(Case::TransactionUndecodable, message, txids());
+        return refused(Case::PackageUndecodable, message, txids());
     }
     let ids: Vec<Txid> = transactions.iter().map(Transaction::compute_txid).collect();
     let parents = |tx: &Transaction| tx.input.iter().filter(|input| ids.contains(&input.previous_output.txid)).count();

@@ -109,8 +109,10 @@ impl Reading<'_> {
             return Err(few.fault(&values));
         }
         let too_many = items.len() > most && !self.rule.variadic;
-        let own = self.rule.many.as_ref().filter(|_| items.len() == most + 1);
-        if let Some(many) = own.or(arity.many.as_ref()).filter(|_| too_many) {
+        if let Some(refused) = self.rule.last_refused.as_ref().filter(|_| items.len() == most) {
+            return Err(refused.fault(&values));
+        }
+        if let Some(many) = arity.many.as_ref().filter(|_| too_many) {
             return Err(many.fault(&values));
         }
         let places = self.rule.params.iter().zip(items.iter().map(Some).chain(std::iter::repeat(None)));

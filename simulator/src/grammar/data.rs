@@ -49,6 +49,10 @@ pub struct Grammar {
     pub(crate) latency: Latencies,
     pub(crate) limits: Limits,
     pub(crate) costs: Option<Costs>,
+    /// Whether verbose transactions of a block say that it is in the active chain: so does bitcoind when it is told the
+    /// block.
+    #[serde(default)]
+    pub(crate) names_active_chain: bool,
     /// Whether `server.add_peer` says true to features that look right.
     pub(crate) welcomes_peers: bool,
     /// Whether it serves WebSocket clients itself.
@@ -343,8 +347,8 @@ pub(crate) struct MethodRule {
     pub(crate) variadic: bool,
     /// The method exists only to fail, and so.
     pub(crate) fails: Option<Failure>,
-    /// More parameters than these are another error, for this method.
-    pub(crate) many: Option<Failure>,
+    /// The last parameter exists only to be refused, and so.
+    pub(crate) last_refused: Option<Failure>,
     /// The list is the value of this member.
     pub(crate) inside: Option<String>,
     /// What it costs, and what each thing it handles costs.
@@ -394,6 +398,7 @@ pub(crate) enum Case {
     TransactionNotHex,
     TransactionUndecodable,
     TransactionRefused,
+    PackageUndecodable,
     PackageRefused,
     TooLongAnAnswer,
     ExcessiveUse,

@@ -75,7 +75,6 @@ impl Method {
             | Self::Balance
             | Self::History
             | Self::Unspent
-            | Self::Subscribe
             | Self::Status
             | Self::FirstUse
             | Self::OutputInfo
@@ -260,6 +259,7 @@ impl Arguments<'_> {
     fn json(&self, place: usize) -> Json {
         match self.at(place) {
             Some(Argument::Json(json)) => json.clone(),
+            Some(Argument::Text(text)) => Json::text(text),
             _ => Json::Null,
         }
     }

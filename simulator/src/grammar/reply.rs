@@ -181,7 +181,14 @@ impl Reply {
             ]),
             Self::Transaction(bytes) => hex(bytes),
             Self::VerboseTransaction { transaction, block } => {
-                verbose::json(transaction, &serialize_hex(transaction.as_ref()), block.as_ref())
+                let hex = serialize_hex(transaction.as_ref());
+                let mut description = verbose::json(transaction, &hex, block.as_ref());
+                if let (Json::Object(members), true, true) =
+                    (&mut description, block.is_some(), grammar.names_active_chain)
+                {
+                    members.push(member("in_active_chain", Json::Bool(true)));
+                }
+                description
             }
             Self::Height(height) => Json::from(*height),
             Self::ConfirmedBlockhash { block, height } => {

@@ -7,7 +7,7 @@ use super::{
     call::Fault,
     cost::Account,
     data::{Case, Echo, Failure, Grammar, Member, MethodRule, Protocol, Unreadable},
-    envelope::{Call, Flawed, Message, Rpc},
+    envelope::{Call, Flawed, Message, Params, Rpc},
     greeting::Agreement,
     identity::Identity,
     json::{Json, JsonError},
@@ -34,6 +34,8 @@ pub struct Session {
     /// Errors that are held against the client, less what was answered well.
     strikes: u32,
     deaf: bool,
+    /// Whether the client began with something else than a greeting, and is about to be left.
+    doomed: bool,
     outbox: Outbox,
 }
 
@@ -72,6 +74,7 @@ impl Session {
             agreed: None,
             strikes: 0,
             deaf: false,
+            doomed: false,
             grammar,
             identity,
         }
@@ -183,15 +186,16 @@ impl Session {
         let slowest = outcomes.iter().map(latency).max().unwrap_or(0);
         let due = later(now.time + delay, slowest);
         let hangs_up = outcomes.iter().any(|outcome| outcome.hangs_up);
-        if let Message::Batch(_) = message {
+        if let Message::Batch(messages) = message {
             let mut answers: Vec<(u64, Answer)> =
                 outcomes.into_iter().filter_map(|outcome| Some((latency(&outcome), outcome.answer?))).collect();
             if grammar.batch.unordered {
                 answers.sort_by_key(|(latency, answer)| (!answer.about_form, *latency));
             }
             let lines: Vec<String> = answers.iter().map(|(_, answer)| self.framed(answer)).collect();
-            if !lines.is_empty() || matches!(message, Message::Batch(messages) if messages.is_empty()) {
-                self.outbox.put(format!("[{}]", lines.join(&grammar.writing.batch_join)), due, false);
+            if !lines.is_empty() || messages.is_empty() {
+                let overtakes = grammar.latency.flaws_first && answers.iter().all(|(_, answer)| answer.about_form);
+                self.outbox.put(format!("[{}]", lines.join(&grammar.writing.batch_join)), due, overtakes);
             }
         } else if let Some(answer) = outcomes.into_iter().find_map(|outcome| outcome.answer) {
             let overtakes = answer.about_form && grammar.latency.flaws_first;
@@ -234,13 +238,19 @@ impl Session {
         }
         let protocol = self.protocol().clone();
         let rule = grammar.method(&call.method, &protocol);
-        if let (None, Some(failure), false) =
-            (&self.agreed, &grammar.greeting.anything_first, rule.is_some_and(MethodRule::is_greeting))
-        {
-            self.crash(grammar, now.time);
+        let greets = call.id.is_some() && rule.is_some_and(MethodRule::is_greeting);
+        if let (None, Some(failure), false) = (&self.agreed, &grammar.greeting.anything_first, greets) {
+            if !std::mem::replace(&mut self.doomed, true) {
+                self.crash(grammar, now.time);
+            }
             let outcome = self.failed(call, failure.fault(&[]), Source::Memory, now.time);
             // The answers of a batch are sent together, and this connection does not live to see it.
             return if in_batch { Outcome { answer: None, ..outcome } } else { outcome };
+        }
+        if call.id.is_none() {
+            // No notification of a client means anything to anybody.
+            let fault = Fault { error: Json::Null, hangs_up: false, strike: false };
+            return self.failed(call, fault, Source::Memory, now.time);
         }
         match grammar.understand(call, &protocol) {
             Err(fault) => self.failed(call, fault, Source::Memory, now.time),
@@ -265,7 +275,11 @@ impl Session {
     fn answer(&mut self, grammar: &Grammar, call: &Call, question: &Question, now: Now<'_>) -> Result<Reply, Fault> {
         match question {
             Question::Version { client, protocol } => {
-                let offered = !matches!(&call.params, super::envelope::Params::List(items) if items.len() < 2);
+                let offered = match &call.params {
+                    Params::List(items) => items.len() > 1,
+                    Params::Named(members) => members.len() > 1,
+                    Params::Absent | Params::Odd => false,
+                };
                 self.greet(grammar, client, Some(protocol).filter(|_| offered), now.time)
             }
             Question::Features => Ok(Reply::Fixed(self.identity.features(grammar, self.protocol()))),

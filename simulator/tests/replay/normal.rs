@@ -4,15 +4,16 @@
 /// Hex of at least this length names something of a chain.
 const NAME: usize = 40;
 
-/// Makes a line comparable. `tips` are the heights that errors may repeat.
-pub(crate) fn normal(line: &str, tips: &[u32]) -> String {
+/// Makes a line comparable. `tips` are the heights that errors may repeat; `policy` says that fees in it are those of
+/// every node, so that how they are written can be compared.
+pub(crate) fn normal(line: &str, tips: &[u32], policy: bool) -> String {
     let (body, end) = line.split_at(line.trim_end_matches(['\r', '\n']).len());
     let (padded, last) = body.split_at(body.len().saturating_sub(1));
     let unpadded = padded.trim_end_matches(' ');
     // How many spaces there are follows from the length of the answer.
     let padding = if unpadded.len() < padded.len() { "~" } else { "" };
     let text = format!("{unpadded}{last}");
-    let mut reader = Reader { text: &text, at: 0, tips };
+    let mut reader = Reader { text: &text, at: 0, tips, policy };
     let mut out = reader.value("", false);
     out.push_str(&text[reader.at..]);
     format!("{out}{padding}{}", end.escape_debug())
@@ -22,6 +23,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     tips: &'a [u32],
+    policy: bool,
 }
 
 impl Reader<'_> {
@@ -56,7 +58,7 @@ impl Reader<'_> {
             _ => {
                 let scalar = self.take(|b| matches!(b, b',' | b']' | b'}' | b' ')).to_owned();
                 match (contents, scalar.as_bytes().first()) {
-                    (true, Some(b'-' | b'0'..=b'9')) => form(&scalar).to_owned(),
+                    (true, Some(b'-' | b'0'..=b'9')) => form(&scalar, self.policy).to_owned(),
                     _ => scalar,
                 }
             }
@@ -98,7 +100,8 @@ impl Reader<'_> {
             }
         }
         self.at += 1;
-        if contents {
+        // Coins and transactions come in any order; a name and a version do not.
+        if contents && parts.iter().all(|part| part.starts_with('{')) {
             parts.sort();
         }
         format!("[{}]", parts.join(&separator))
@@ -144,10 +147,12 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The form of a number.
-fn form(number: &str) -> &'static str {
-    match (number.contains(['e', 'E']), number.contains('.')) {
-        (true, _) => "1e-05",
-        (false, true) => "0.1",
-        (false, false) => "1",
+fn form(number: &str, policy: bool) -> &'static str {
+    match number {
+        // The least fee that is relayed is the same everywhere, and libraries write it in two ways.
+        "1e-05" if policy => "1e-05",
+        "0.00001" if policy => "0.00001",
+        _ if number.contains(['e', '.']) => "0.1",
+        _ => "1",
     }
 }

@@ -14,6 +14,8 @@ use super::capture::Row;
 /// Names of theirs, in hex, and ours.
 pub(crate) struct Roles {
     names: BTreeMap<String, String>,
+    /// Where histories are asked for: theirs with unconfirmed transactions, and ours, which need not have coins.
+    waiting: BTreeMap<String, String>,
     /// The height of the block that they ask about, and ours.
     height: (String, String),
     tips: Vec<u32>,
@@ -21,8 +23,10 @@ pub(crate) struct Roles {
 
 /// Objects of our chain by the roles they can play.
 struct Ours {
-    /// A script with confirmed and unconfirmed transactions, and its hash.
+    /// A script with a history and coins, and its hash.
     mixed: (String, String),
+    /// One with confirmed and unconfirmed transactions.
+    waiting: (String, String),
     /// The hash of one with unconfirmed transactions only.
     fresh: String,
     unconfirmed: Txid,
@@ -31,18 +35,27 @@ struct Ours {
 }
 
 fn ours(chain: &Chain, view: &View) -> anyhow::Result<Ours> {
-    let outputs = view.mempool().iter().filter_map(|entry| view.transaction(&entry.txid)).flat_map(|tx| tx.output.clone());
-    let scripts: Vec<_> = outputs.map(|output| output.script_pubkey).collect();
+    let waiting: Vec<_> = view.mempool().iter().filter_map(|entry| view.transaction(&entry.txid)).collect();
+    let made = waiting.iter().flat_map(|tx| tx.output.iter().map(|output| output.script_pubkey.clone()));
+    let spent = waiting.iter().flat_map(|tx| tx.input.iter()).filter_map(|input| {
+        let vout = usize::try_from(input.previous_output.vout).ok()?;
+        Some(view.transaction(&input.previous_output.txid)?.output.get(vout)?.script_pubkey.clone())
+    });
+    let scripts: Vec<_> = made.chain(spent).collect();
     let is_used = |script: &&bitcoin::ScriptBuf| !view.history(&ScriptHash::of(script)).is_empty();
     let fresh = scripts.iter().find(|script| !is_used(script)).context("a script that is new in the mempool")?;
     let known = chain.scripts().iter().map(|known| &known.script);
-    let mixed = scripts.iter().find(is_used).or_else(|| known.max_by_key(|script| view.history(&ScriptHash::of(script)).len()));
+    let waiting = scripts.iter().find(is_used).context("a used script in the mempool")?;
+    let has_coins = |script: &&bitcoin::ScriptBuf| view.mempool_history(&ScriptHash::of(script)).is_empty() && !view.unspent(&ScriptHash::of(script)).is_empty();
+    let mixed = known.filter(has_coins).max_by_key(|script| view.history(&ScriptHash::of(script)).len());
     let mixed = mixed.context("a script with a history")?;
     // A block with four transactions, of which the last has one input with a witness.
     let candidate = |height: &u32| {
         let txid = view.txid_at(*height, 3)?;
         let transaction = view.transaction(&txid)?;
-        (transaction.input.len() == 1 && !transaction.input[0].witness.is_empty()).then_some((*height, txid))
+        let has_address = |output: &bitcoin::TxOut| bitcoin::Address::from_script(&output.script_pubkey, bitcoin::Network::Regtest).is_ok();
+        let alike = transaction.input.iter().all(|input| !input.witness.is_empty()) && transaction.output.iter().all(has_address);
+        alike.then_some((*height, txid))
     };
     let (height, confirmed) =
         (102..view.height()).filter_map(|height| candidate(&height)).next().context("a block of four")?;
@@ -51,6 +64,7 @@ fn ours(chain: &Chain, view: &View) -> anyhow::Result<Ours> {
     let unconfirmed = mempool.iter().find(|txid| legacy(txid)).or(mempool.first()).context("a mempool")?;
     Ok(Ours {
         mixed: (mixed.to_hex_string(), ScriptHash::of(mixed).to_string()),
+        waiting: (waiting.to_hex_string(), ScriptHash::of(waiting).to_string()),
         fresh: ScriptHash::of(fresh).to_string(),
         unconfirmed: *unconfirmed,
         confirmed,
@@ -77,6 +91,7 @@ impl Roles {
         }
         let mine = theirs["mine"].as_str().unwrap_or_default();
         put(&theirs["sh"][mine], &ours.mixed.1);
+        let mut waiting = BTreeMap::new();
         let mut height = theirs["conf_tx"]["height"].to_string();
         let mut tips = vec![158, 162];
         for row in rows {
@@ -89,6 +104,15 @@ impl Roles {
                 }
                 "blockchain.scripthash.get_history" if result[0]["tx_hash"].is_string() => {
                     let name = params[0].as_str().unwrap_or_default().to_owned();
+                    let is_fresh = names.get(&name) == Some(&ours.fresh);
+                    if row.answers[0].contains("\"fee\"") && !is_fresh {
+                        waiting.insert(name.clone(), ours.waiting.1.clone());
+                        let address = |(_, hash): &(&String, &Value)| hash.as_str() == Some(&name);
+                        if let Some((address, _)) = theirs["sh"].as_object().into_iter().flatten().find(address) {
+                            let script = theirs["spk"][address].as_str().unwrap_or_default();
+                            waiting.insert(script.to_owned(), ours.waiting.0.clone());
+                        }
+                    }
                     names.entry(name).or_insert_with(|| ours.mixed.1.clone());
                 }
                 "blockchain.transaction.get" if result.is_string() => {
@@ -110,10 +134,14 @@ impl Roles {
             }
         }
         names.retain(|name, _| name.len() > 20);
+        if !waiting.is_empty() {
+            waiting.insert(theirs["sh"][mine].as_str().unwrap_or_default().to_owned(), ours.waiting.1.clone());
+        }
+        waiting.retain(|name: &String, _| name.len() > 20);
         names.remove(theirs["sh"][theirs["unused"].as_str().unwrap_or_default()].as_str().unwrap_or_default());
         tips.sort_unstable();
         tips.dedup();
-        Ok(Self { names, height: (height, ours.height.to_string()), tips })
+        Ok(Self { waiting, names, height: (height, ours.height.to_string()), tips })
     }
 
     pub(crate) fn tips(&self) -> &[u32] {
@@ -135,9 +163,12 @@ impl Roles {
     }
 
     fn named(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (theirs, ours)| {
+        let exchange = |text: String, (theirs, ours): (&String, &String)| {
             text.replace(theirs.as_str(), ours).replace(&theirs.to_uppercase(), &ours.to_uppercase())
-        })
+        };
+        let histories = text.contains("get_history") || text.contains("get_mempool");
+        let first = self.waiting.iter().filter(|_| histories).fold(text.to_owned(), exchange);
+        self.names.iter().fold(first, exchange)
     }
 
     /// Exchanges the height where it stands alone.
