@@ -53,8 +53,9 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
             // The greeting's id is written as a visitor writes it.
             let number = if id == 0 { "7e2".to_owned() } else { (700 + id).to_string() };
             id += 1;
-            let request =
-                format!("{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"{method}\",\"params\":{params}}}");
+            let request = format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"{method}\",\"params\":{params}}}"
+            );
             session.receive(request.as_bytes(), &node.view(now), now);
             exchanges.push(Exchange {
                 probe: "H1".into(),
@@ -69,10 +70,12 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
                 let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
                 let place = value["id"].as_f64().map(|id| id - 700.0);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small id")]
-                let exchange = place.and_then(|place| exchanges[first..].iter_mut().nth(place as usize - first));
+                let exchange =
+                    place.and_then(|place| exchanges[first..].iter_mut().nth(place as usize - first));
                 if let Some(exchange) = exchange {
                     let response = Recorded::new(line.as_bytes(), Recorded::LIMIT);
-                    exchange.answer = Some(Reply { response, first_byte: seconds(now), last_byte: seconds(now) });
+                    exchange.answer =
+                        Some(Reply { response, first_byte: seconds(now), last_byte: seconds(now) });
                 }
             }
             match reaction.next.filter(|_| reaction.end.is_none()) {
@@ -86,7 +89,25 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
 
 fn visit(exchanges: Vec<Exchange>) -> anyhow::Result<Visit> {
     Ok(Visit {
-        VISIT
+        network: electrum::Network::Regtest,
+        endpoint: "tcp://127.0.0.1:50001".parse()?,
+        vantage: "test".to_owned(),
+        learnt_from: Vec::new(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        outcome: Outcome::Answered,
+        detail: None,
+        purpose: Purpose::Light,
+        resolution: Resolution::default(),
+        peer: None,
+        timings: Timings::default(),
+        tls: None,
+        tls_offer: None,
+        tls_stack: None,
+        redemption: None,
+        exchanges,
+        unasked: Unasked::default(),
+        traffic: Traffic::default(),
+        cost: 0.0,
     })
 }
 
@@ -107,7 +128,8 @@ fn every_simulated_server_speaks_like_what_it_simulates() -> anyhow::Result<()> 
         peers: Vec::new(),
     });
     for (name, grammar) in Library::embedded()?.iter() {
-        let session = Session::new(Arc::clone(grammar), Arc::clone(&identity), Framing::Lines, SimTime::START);
+        let session =
+            Session::new(Arc::clone(grammar), Arc::clone(&identity), Framing::Lines, SimTime::START);
         let visit = visit(exchanges(session, &node))?;
         let found = identify(&knowledge, [&visit]);
         println!("{name:24}{}", found.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string));

@@ -21,10 +21,18 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 const BOUND: Duration = Duration::from_secs(20);
-const GREETING: &str = "{\"jsonrpc\":\"2.0\",\"id\":1e2,\"method\":\"server.version\",\"params\":[\"x\",\"1.4\"]}\n";
+const GREETING: &str =
+    "{\"jsonrpc\":\"2.0\",\"id\":1e2,\"method\":\"server.version\",\"params\":[\"x\",\"1.4\"]}\n";
 
 fn node() -> anyhow::Result<Arc<Node>> {
-    let plan = ChainPlan { blocks: 120, ahead: 40, histories: vec![1], crowd: 5, forks: Vec::new(), ..ChainPlan::default() };
+    let plan = ChainPlan {
+        blocks: 120,
+        ahead: 40,
+        histories: vec![1],
+        crowd: 5,
+        forks: Vec::new(),
+        ..ChainPlan::default()
+    };
     Ok(Arc::new(Node::new(NodePlan::default(), Arc::new(Chain::generate(&plan)?))))
 }
 
@@ -65,8 +73,11 @@ async fn line(stream: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> anyhow::Re
 #[tokio::test]
 async fn each_grammar_greets_over_tcp() -> anyhow::Result<()> {
     for (name, id, end) in [
-        ("ElectrumX-1.16.0", "100.0", "}\n"), ("ElectrumX-1.20.0", "100.0", " }\n"),
-        ("Fulcrum-2.1.1", "100", "}\r\n"), ("electrs-0.12.0", "100.0", "}\n"), ("mempool-electrs-3.1.0", "100.0", "}\n"),
+        ("ElectrumX-1.16.0", "100.0", "}\n"),
+        ("ElectrumX-1.20.0", "100.0", " }\n"),
+        ("Fulcrum-2.1.1", "100", "}\r\n"),
+        ("electrs-0.12.0", "100.0", "}\n"),
+        ("mempool-electrs-3.1.0", "100.0", "}\n"),
     ] {
         let listening = serve(name, Transport::Tcp, Clock::start(1))?;
         let mut stream = BufReader::new(TcpStream::connect(listening.addresses()[0]).await?);
@@ -80,16 +91,14 @@ async fn each_grammar_greets_over_tcp() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn tls_shows_the_certificate_that_was_given() -> anyhow::Result<()> {
-    use electrum::{Endpoint as Theirs, Transport as Their};
     let listening = serve("electrs-0.12.0", Transport::Tls(credentials()?), Clock::start(1))?;
     let address = listening.addresses()[0];
-    let endpoint = Theirs { host: address.ip().to_string().parse()?, port: address.port(), transport: Their::Tls };
-    ensure!(endpoint.port == address.port());
     let stream = TcpStream::connect(address).await?;
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
     let name = rustls::pki_types::ServerName::try_from("sim.example")?;
     let refused = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     // The certificate is self-signed: it was shown, and it is not trusted.
@@ -111,6 +120,16 @@ async fn websocket_messages_are_not_padded() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether a request is answered whose client closes its side at once.
+async fn half_closed(address: SocketAddr, request: &str) -> anyhow::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    stream.shutdown().await?;
+    let mut bytes = Vec::new();
+    timeout(BOUND, stream.read_to_end(&mut bytes)).await??;
+    Ok(!bytes.is_empty())
+}
+
 #[tokio::test]
 async fn implementations_differ_when_the_client_closes_its_side() -> anyhow::Result<()> {
     for (name, finished, unfinished) in
@@ -118,13 +137,12 @@ async fn implementations_differ_when_the_client_closes_its_side() -> anyhow::Res
     {
         for (request, answered) in [(GREETING, finished), (GREETING.trim(), unfinished)] {
             let listening = serve(name, Transport::Tcp, Clock::start(1))?;
-            let mut stream = TcpStream::connect(listening.addresses()[0]).await?;
-            stream.write_all(request.as_bytes()).await?;
-            stream.shutdown().await?;
-            let mut bytes = Vec::new();
-            timeout(BOUND, stream.read_to_end(&mut bytes)).await??;
-            // A reply may be under way when the client goes: only its absence is certain.
-            ensure!(!bytes.is_empty() == answered || name.starts_with("ElectrumX"), "{name} {request:?}: {bytes:?}");
+            // On a busy machine the end may come too late to spoil the answer: once is enough.
+            let mut heard = Vec::new();
+            for _ in 0..10 {
+                heard.push(half_closed(listening.addresses()[0], request).await?);
+            }
+            ensure!(heard.contains(&answered), "{name} {request:?}: {heard:?}");
         }
     }
     Ok(())
@@ -137,7 +155,11 @@ async fn a_block_is_announced() -> anyhow::Result<()> {
     let mut stream = BufReader::new(TcpStream::connect(listening.addresses()[0]).await?);
     stream.write_all(GREETING.as_bytes()).await?;
     line(&mut stream).await?;
-    stream.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"blockchain.headers.subscribe\",\"params\":[]}\n").await?;
+    stream
+        .write_all(
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"blockchain.headers.subscribe\",\"params\":[]}\n",
+        )
+        .await?;
     ensure!(line(&mut stream).await?.contains("\"height\":"));
     let notice = line(&mut stream).await?;
     ensure!(notice.contains("\"method\":\"blockchain.headers.subscribe\""), "{notice}");
@@ -161,7 +183,8 @@ async fn ten_thousand_endpoints_listen_in_one_process() -> anyhow::Result<()> {
         let [_, _, high, low] = number.to_be_bytes();
         let transport = if number % 2 == 0 { Transport::Tcp } else { Transport::Tls(Arc::clone(&shared)) };
         // Each server has what an operator gave it.
-        let server = Arc::new(Server { identity: Arc::new((*grammar.identity).clone()), ..(*grammar).clone() });
+        let server =
+            Arc::new(Server { identity: Arc::new((*grammar.identity).clone()), ..(*grammar).clone() });
         Endpoint { address: SocketAddr::from(([127, 88, high, low], 50_001)), transport, server }
     };
     let listening = listen((0..COUNT).map(endpoint).collect(), Clock::start(1))?;

@@ -1,9 +1,7 @@
 //! Questions about the chain, answered by a node's view of it. What the view does not hold is a [`Refusal`], which
 //! the grammar puts into words.
 
-use bitcoin::{
-    BlockHash, Transaction, Txid, block::Header, consensus::encode, hashes::Hash as _,
-};
+use bitcoin::{BlockHash, Transaction, Txid, block::Header, consensus::encode, hashes::Hash as _};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use electrum::proof::{HistoryItem, ScriptHash, status};
 use sha2::{Digest as _, Sha256};
@@ -54,7 +52,9 @@ pub(crate) fn answer(grammar: &Grammar, question: &Question, view: &View) -> Opt
         Question::Headers { start, count, proof } => headers(view, *start, *count, *proof),
         Question::EstimateFee { target, mode } => estimate(grammar, view, *target, mode.as_deref()),
         Question::RelayFee => Ok(Reply::Fee(view.relay_fee())),
-        Question::FeeHistogram => Ok(Reply::FeeHistogram(histogram::of(grammar.fees.histogram, view.mempool()))),
+        Question::FeeHistogram => {
+            Ok(Reply::FeeHistogram(histogram::of(grammar.fees.histogram, view.mempool())))
+        }
         Question::MempoolInfo => Ok(Reply::MempoolInfo {
             least: view.mempool_min_fee(),
             relay: view.relay_fee(),
@@ -81,7 +81,9 @@ pub(crate) fn answer(grammar: &Grammar, question: &Question, view: &View) -> Opt
         }
         Question::ConfirmedBlockhash(txid) => Ok(confirmed_in(view, txid)),
         Question::Merkle { txid, height } => merkle(view, txid, *height),
-        Question::TransactionAt { height, position, merkle } => transaction_at(view, *height, *position, *merkle),
+        Question::TransactionAt { height, position, merkle } => {
+            transaction_at(view, *height, *position, *merkle)
+        }
         Question::Broadcast { hex } => broadcast(view, hex),
         Question::BroadcastPackage { hexes, verbose } => broadcast_package(hexes, *verbose),
         _ => return None,
@@ -94,7 +96,12 @@ pub(crate) fn status_of(grammar: &Grammar, view: &View, script: &ScriptHash) -> 
 }
 
 /// The status of a script while blocks above a height are gone from the mempool and not yet in the index.
-pub(crate) fn status_up_to(grammar: &Grammar, view: &View, script: &ScriptHash, height: u32) -> Option<[u8; 32]> {
+pub(crate) fn status_up_to(
+    grammar: &Grammar,
+    view: &View,
+    script: &ScriptHash,
+    height: u32,
+) -> Option<[u8; 32]> {
     let confirmed = view.history(script).into_iter().filter(|item| item.height <= i64::from(height));
     let unconfirmed = mempool(grammar, view, script);
     let unconfirmed = unconfirmed.iter().map(|item| HistoryItem { txid: item.txid, height: item.height });
@@ -139,7 +146,8 @@ fn proven_header(view: &View, height: i128, proof: i128) -> Result<Reply, Refusa
 
 fn proof_of(view: &View, height: u32, up_to: i128, [below, beyond]: [Case; 2]) -> Result<Proof, Refusal> {
     let proof = u32::try_from(up_to).ok().and_then(|up_to| view.header_proof(height, up_to));
-    let values = [("height", Json::from(height)), ("cp_height", Json::Int(up_to)), ("tip", Json::from(view.height()))];
+    let values =
+        [("height", Json::from(height)), ("cp_height", Json::Int(up_to)), ("tip", Json::from(view.height()))];
     let case = if up_to < i128::from(height) { below } else { beyond };
     proof.map(|(branch, root)| Proof { branch, root }).ok_or_else(|| Refusal::new(case, values))
 }
@@ -147,11 +155,17 @@ fn proof_of(view: &View, height: u32, up_to: i128, [below, beyond]: [Case; 2]) -
 fn headers(view: &View, start: i128, count: i128, proof: i128) -> Result<Reply, Refusal> {
     let most = usize::try_from(count).unwrap_or(usize::MAX).min(MOST_HEADERS);
     let first = u32::try_from(start).unwrap_or(u32::MAX);
-    let headers: Vec<_> = (first..=view.height()).take(most).map_while(|height| view.header(height)).collect();
-    let last = u32::try_from(headers.len()).unwrap_or(u32::MAX).checked_sub(1).map(|more| first.saturating_add(more));
+    let headers: Vec<_> =
+        (first..=view.height()).take(most).map_while(|height| view.header(height)).collect();
+    let last = u32::try_from(headers.len())
+        .unwrap_or(u32::MAX)
+        .checked_sub(1)
+        .map(|more| first.saturating_add(more));
     let proof = match (proof, last) {
         (0, _) | (_, None) => None,
-        (up_to, Some(last)) => Some(proof_of(view, last, up_to, [Case::HeadersProofBelow, Case::HeadersProofBeyond])?),
+        (up_to, Some(last)) => {
+            Some(proof_of(view, last, up_to, [Case::HeadersProofBelow, Case::HeadersProofBeyond])?)
+        }
     };
     Ok(Reply::Headers { headers, proof })
 }
@@ -271,8 +285,11 @@ fn merkle(view: &View, txid: &Txid, asked: Option<i128>) -> Result<Reply, Refusa
     let actual = view.confirmed_height(txid);
     let asked = asked.or(actual.map(i128::from)).unwrap_or(0);
     let refused = |case: Case, block: Json| {
-        let values =
-            [("txid", Json::text(txid.to_string())), ("height", Json::Int(asked)), ("tip", Json::from(view.height()))];
+        let values = [
+            ("txid", Json::text(txid.to_string())),
+            ("height", Json::Int(asked)),
+            ("tip", Json::from(view.height())),
+        ];
         let mut refusal = Refusal::new(case, values);
         refusal.values.push(("block", block));
         Err(refusal)
@@ -280,10 +297,13 @@ fn merkle(view: &View, txid: &Txid, asked: Option<i128>) -> Result<Reply, Refusa
     let Some(height) = u32::try_from(asked).ok().filter(|height| *height <= view.height()) else {
         return refused(Case::MerkleWithoutBlock, Json::Null);
     };
-    let found = view
-        .position_of(txid, height)
-        .and_then(|position| Some(Reply::Merkle { height, position, branch: view.merkle(height, position)? }));
-    let block = || block_hash(view, height).map_or(Json::Null, |hash| Json::text(BlockHash::from_byte_array(hash).to_string()));
+    let found = view.position_of(txid, height).and_then(|position| {
+        Some(Reply::Merkle { height, position, branch: view.merkle(height, position)? })
+    });
+    let block = || {
+        block_hash(view, height)
+            .map_or(Json::Null, |hash| Json::text(BlockHash::from_byte_array(hash).to_string()))
+    };
     match (found, view.transaction(txid)) {
         (Some(reply), _) => Ok(reply),
         (None, Some(_)) => refused(Case::TransactionElsewhere, block()),
@@ -333,7 +353,11 @@ fn broadcast_package(hexes: &[String], verbose: bool) -> Result<Reply, Refusal> 
         Err(Refusal::new(case, [("message", Json::Text(message)), ("txids", Json::List(txids))]))
     };
     if hexes.is_empty() || hexes.len() > MOST_IN_PACKAGE {
-        return refused(Case::PackageRefused, "Array must contain between 1 and 25 transactions.".to_owned(), Vec::new());
+        return refused(
+            Case::PackageRefused,
+            "Array must contain between 1 and 25 transactions.".to_owned(),
+            Vec::new(),
+        );
     }
     let bytes = |hex: &String| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok();
     let transactions: Vec<Transaction> = hexes.iter().map_while(|hex| decoded(&bytes(hex)?)).collect();
@@ -345,12 +369,16 @@ fn broadcast_package(hexes: &[String], verbose: bool) -> Result<Reply, Refusal> 
         return refused(Case::PackageUndecodable, message, txids());
     }
     let ids: Vec<Txid> = transactions.iter().map(Transaction::compute_txid).collect();
-    let parents = |tx: &Transaction| tx.input.iter().filter(|input| ids.contains(&input.previous_output.txid)).count();
+    let parents =
+        |tx: &Transaction| tx.input.iter().filter(|input| ids.contains(&input.previous_output.txid)).count();
     if ids.len() > 1 && transactions.last().map_or(0, parents) + 1 < ids.len() {
         let message = "package topology disallowed. not child-with-parents or parents depend on each other.";
         return refused(Case::PackageRefused, message.to_owned(), txids());
     }
-    Ok(Reply::Package { refused: ids.into_iter().map(|txid| (txid, MISSING_INPUTS.to_owned())).collect(), verbose })
+    Ok(Reply::Package {
+        refused: ids.into_iter().map(|txid| (txid, MISSING_INPUTS.to_owned())).collect(),
+        verbose,
+    })
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::iter;
 
+use bitcoin::{Script, Txid, hashes::Hash as _};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use electrum::proof::ScriptHash;
-use bitcoin::{Script, Txid, hashes::Hash as _};
 
 use super::{
     data::{Kind, Reader},
@@ -42,7 +42,9 @@ impl Reader {
             Self::PythonNatural => python_int(value).filter(|number| *number >= 0).map(Argument::Number),
             Self::QtNatural => qt_number(value).map(Argument::Number),
             Self::Natural(most) => match value {
-                Json::Int(number) if (0..=i128::from(most)).contains(number) => Some(Argument::Number(*number)),
+                Json::Int(number) if (0..=i128::from(most)).contains(number) => {
+                    Some(Argument::Number(*number))
+                }
                 _ => None,
             },
             Self::ScriptHash => Some(Argument::Script(script_hash(exact_hash(text()?)?))),
@@ -57,7 +59,9 @@ impl Reader {
                 Json::Bool(flag) => Some(Argument::Flag(*flag)),
                 Json::Int(0) => Some(Argument::Flag(false)),
                 Json::Int(1) => Some(Argument::Flag(true)),
-                Json::Float(number) if *number == 0.0 || *number == 1.0 => Some(Argument::Flag(*number == 1.0)),
+                Json::Float(number) if *number == 0.0 || *number == 1.0 => {
+                    Some(Argument::Flag(*number == 1.0))
+                }
                 _ => None,
             },
             Self::Boolean => match value {
@@ -70,8 +74,12 @@ impl Reader {
                 _ => None,
             },
             Self::Text => text().map(|text| Argument::Text(text.to_owned())),
-            Self::Hex => text().filter(|text| is_hex(text) && text.len().is_multiple_of(2)).map(|t| Argument::Text(t.to_owned())),
-            Self::HexOfAnyLength => text().filter(|text| is_hex(text)).map(|text| Argument::Text(text.to_owned())),
+            Self::Hex => text()
+                .filter(|text| is_hex(text) && text.len().is_multiple_of(2))
+                .map(|t| Argument::Text(t.to_owned())),
+            Self::HexOfAnyLength => {
+                text().filter(|text| is_hex(text)).map(|text| Argument::Text(text.to_owned()))
+            }
             Self::Hexes | Self::Texts => texts(value, matches!(self, Self::Hexes)).map(Argument::Texts),
             Self::FullObject => match value {
                 Json::Object(members) if !members.is_empty() => Some(Argument::Json(value.clone())),

@@ -41,7 +41,11 @@ impl Grammar {
 
     /// The method of that name under a protocol.
     pub(crate) fn method(&self, name: &str, protocol: &Protocol) -> Option<&MethodRule> {
-        let family = || self.methods.iter().find(|(key, _)| key.strip_suffix('*').is_some_and(|stem| name.starts_with(stem)));
+        let family = || {
+            self.methods
+                .iter()
+                .find(|(key, _)| key.strip_suffix('*').is_some_and(|stem| name.starts_with(stem)))
+        };
         let rules = self.methods.get(name).or_else(|| family().map(|(_, rules)| rules))?;
         rules.iter().find(|rule| {
             rule.since.as_ref().is_none_or(|since| protocol >= since)
@@ -50,7 +54,11 @@ impl Grammar {
     }
 
     /// Understands a call.
-    pub(crate) fn understand(&self, call: &Call, protocol: &Protocol) -> Result<(&MethodRule, Question), Fault> {
+    pub(crate) fn understand(
+        &self,
+        call: &Call,
+        protocol: &Protocol,
+    ) -> Result<(&MethodRule, Question), Fault> {
         let method = Json::text(&call.method);
         let given = match &call.params {
             Params::List(items) => Json::List(items.clone()),
@@ -65,7 +73,9 @@ impl Grammar {
         let reading = Reading { grammar: self, rule, method: &method };
         let arguments = reading.arguments(&call.params)?;
         let question = Question::new(rule.does, &arguments);
-        question.map(|question| (rule, question)).ok_or_else(|| self.fault(Case::UnknownMethod, &[("method", &method)]))
+        question
+            .map(|question| (rule, question))
+            .ok_or_else(|| self.fault(Case::UnknownMethod, &[("method", &method)]))
     }
 }
 
@@ -124,16 +134,20 @@ impl Reading<'_> {
             Names::Refused(failure) => return Err(failure.fault(&[("method", self.method)])),
             Names::Accepted { missing, excess } => (missing, excess),
         };
-        let given = |param: &Param| members.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
+        let given =
+            |param: &Param| members.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
         let absent = self.rule.params.iter().filter(|param| !param.optional && given(param).is_none());
-        let unknown = members.iter().filter(|(name, _)| !self.rule.params.iter().any(|param| param.name == *name));
+        let unknown =
+            members.iter().filter(|(name, _)| !self.rule.params.iter().any(|param| param.name == *name));
         let absent: Vec<&str> = absent.map(|param| param.name.as_str()).collect();
-        let unknown: Vec<&str> = unknown.map(|(name, _)| name.as_str()).filter(|_| !self.rule.variadic).collect();
+        let unknown: Vec<&str> =
+            unknown.map(|(name, _)| name.as_str()).filter(|_| !self.rule.variadic).collect();
         for (failure, mut names) in [(missing, absent), (excess, unknown)] {
             if !names.is_empty() {
                 names.sort_unstable();
                 let count = Json::from(names.len() as u64);
-                let list = Json::Text(names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "));
+                let list =
+                    Json::Text(names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "));
                 return Err(failure.fault(&[("method", self.method), ("count", &count), ("names", &list)]));
             }
         }
@@ -149,7 +163,9 @@ impl Reading<'_> {
         match (kind, item) {
             (_, None) if param.optional => Ok(None),
             (Some(kind), None) => Err(fault(kind.missing.as_ref().unwrap_or(&kind.failure), &Json::Null)),
-            (Some(kind), Some(item)) => kind.read(item).map(Some).map_err(|shown| fault(&kind.failure, &shown)),
+            (Some(kind), Some(item)) => {
+                kind.read(item).map(Some).map_err(|shown| fault(&kind.failure, &shown))
+            }
             (None, _) => Ok(None),
         }
     }

@@ -68,7 +68,9 @@ impl Rpc {
         versions.dedup();
         match versions.as_slice() {
             [version] => *version,
-            versions => [Self::Two, Self::One].into_iter().find(|v| versions.contains(v)).unwrap_or(Self::Loose),
+            versions => {
+                [Self::Two, Self::One].into_iter().find(|v| versions.contains(v)).unwrap_or(Self::Loose)
+            }
         }
     }
 }
@@ -104,7 +106,11 @@ impl<'g> Message<'g> {
     }
 
     fn single(grammar: &'g Grammar, rpc: Rpc, json: Json, alone: bool) -> Self {
-        let found = grammar.envelope.iter().filter(|rule| alone || !rule.alone).find(|rule| rule.when.is_in(&json, rpc));
+        let found = grammar
+            .envelope
+            .iter()
+            .filter(|rule| alone || !rule.alone)
+            .find(|rule| rule.when.is_in(&json, rpc));
         if let Some(rule) = found {
             let id = json.get("id").filter(|_| rule.with_id).cloned().unwrap_or(Json::Null);
             return Self::Flawed(Flawed { failure: rule.answer.as_ref(), id, request: json });
@@ -141,9 +147,9 @@ impl Flaw {
             Self::ErrorResponse => !has("method") && has("error"),
             Self::ResultToo => has("method") && (has("result") || has("error")),
             Self::UnknownMember => match json {
-                Json::Object(members) => {
-                    members.iter().any(|(name, _)| !["jsonrpc", "id", "method", "params"].contains(&name.as_str()))
-                }
+                Json::Object(members) => members
+                    .iter()
+                    .any(|(name, _)| !["jsonrpc", "id", "method", "params"].contains(&name.as_str())),
                 _ => false,
             },
             Self::NoId => id.is_none(),

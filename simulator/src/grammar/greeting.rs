@@ -90,7 +90,12 @@ impl Greeting {
     }
 
     /// electrs': one version is spoken, and must be among those offered.
-    fn single<'g>(&'g self, refusal: &'g Failure, malformed: &'g Failure, offer: Option<&Json>) -> Agreement<'g> {
+    fn single<'g>(
+        &'g self,
+        refusal: &'g Failure,
+        malformed: &'g Failure,
+        offer: Option<&Json>,
+    ) -> Agreement<'g> {
         let (low, high, shown) = match offer {
             Some(Json::Text(single)) => (single, single, format!("Single({single:?})")),
             Some(Json::List(range)) => match range.as_slice() {

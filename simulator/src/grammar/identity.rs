@@ -64,15 +64,19 @@ impl Identity {
     }
 
     pub(crate) fn features(&self, grammar: &Grammar, protocol: &Protocol) -> Json {
-        let current = grammar.features.iter().filter(|feature| feature.until.as_ref().is_none_or(|end| protocol < end));
-        Json::Object(current.map(|feature| (feature.name.clone(), self.feature(grammar, &feature.value))).collect())
+        let current =
+            grammar.features.iter().filter(|feature| feature.until.as_ref().is_none_or(|end| protocol < end));
+        Json::Object(
+            current.map(|feature| (feature.name.clone(), self.feature(grammar, &feature.value))).collect(),
+        )
     }
 
     fn feature(&self, grammar: &Grammar, value: &FeatureValue) -> Json {
         match value {
             FeatureValue::AnnouncedHosts => self.hosts(),
             FeatureValue::BoundHost => {
-                let port = Json::Object(vec![("tcp_port".to_owned(), Json::from(u32::from(self.bound.port())))]);
+                let port =
+                    Json::Object(vec![("tcp_port".to_owned(), Json::from(u32::from(self.bound.port())))]);
                 Json::Object(vec![(self.bound.ip().to_string(), port)])
             }
             FeatureValue::Services => {
@@ -109,10 +113,11 @@ impl Identity {
 
     /// Whether a stranger's features look right to an implementation that welcomes peers.
     pub(crate) fn welcomes(&self, grammar: &Grammar, features: &Json) -> bool {
-        let has_port = |(_, ports): &(String, Json)| {
-            matches!(ports, Json::Object(ports) if ports.iter().any(|(_, port)| matches!(port, Json::Int(_))))
-        };
-        let reachable = matches!(features.get("hosts"), Some(Json::Object(hosts)) if hosts.iter().any(has_port));
-        grammar.welcomes_peers && reachable && features.get("genesis_hash") == Some(&Json::text(&self.genesis_hash))
+        let has_port = |(_, ports): &(String, Json)| matches!(ports, Json::Object(ports) if ports.iter().any(|(_, port)| matches!(port, Json::Int(_))));
+        let reachable =
+            matches!(features.get("hosts"), Some(Json::Object(hosts)) if hosts.iter().any(has_port));
+        grammar.welcomes_peers
+            && reachable
+            && features.get("genesis_hash") == Some(&Json::text(&self.genesis_hash))
     }
 }

@@ -305,7 +305,11 @@ impl<'a> Reader<'a> {
             #[expect(clippy::cast_possible_truncation, reason = "bounded")]
             return Ok(Json::Int(value as i128));
         }
-        if value.is_finite() || self.dialect.infinities { Ok(Json::Float(value)) } else { Err(JsonError::Form) }
+        if value.is_finite() || self.dialect.infinities {
+            Ok(Json::Float(value))
+        } else {
+            Err(JsonError::Form)
+        }
     }
 }
 
@@ -372,12 +376,27 @@ mod tests {
 
     use super::*;
 
-    const PYTHON: Dialect =
-        Dialect { infinities: true, beyond_64_bits: Beyond::Whole, negative_zero: false, whole_floats: false, depth: 900 };
-    const RUST: Dialect =
-        Dialect { infinities: false, beyond_64_bits: Beyond::Float, negative_zero: true, whole_floats: false, depth: 128 };
-    const QT: Dialect =
-        Dialect { infinities: false, beyond_64_bits: Beyond::Refused, negative_zero: false, whole_floats: true, depth: 900 };
+    const PYTHON: Dialect = Dialect {
+        infinities: true,
+        beyond_64_bits: Beyond::Whole,
+        negative_zero: false,
+        whole_floats: false,
+        depth: 900,
+    };
+    const RUST: Dialect = Dialect {
+        infinities: false,
+        beyond_64_bits: Beyond::Float,
+        negative_zero: true,
+        whole_floats: false,
+        depth: 128,
+    };
+    const QT: Dialect = Dialect {
+        infinities: false,
+        beyond_64_bits: Beyond::Refused,
+        negative_zero: false,
+        whole_floats: true,
+        depth: 900,
+    };
 
     #[test]
     fn libraries_disagree_about_numbers() {
@@ -386,7 +405,10 @@ mod tests {
         let big = 1_i128 << 70;
         let text = big.to_string();
         assert_eq!(all(&text), [Ok(Json::Int(big)), Ok(Json::Float(big as f64)), Err(JsonError::Form)]);
-        assert_eq!(all("1e400"), [Ok(Json::Float(f64::INFINITY)), Err(JsonError::Form), Err(JsonError::Form)]);
+        assert_eq!(
+            all("1e400"),
+            [Ok(Json::Float(f64::INFINITY)), Err(JsonError::Form), Err(JsonError::Form)]
+        );
         assert_eq!(all("1e2"), [Ok(Json::Float(100.0)), Ok(Json::Float(100.0)), Ok(Json::Int(100))]);
         for no_number in ["01", "1.", ".5", "+1", "-", "1e", "0x1"] {
             assert_eq!(all(no_number), [(); 3].map(|()| Err(JsonError::Form)), "{no_number}");

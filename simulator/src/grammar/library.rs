@@ -103,7 +103,14 @@ fn merge(target: &mut Value, changes: Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::{arguments::Argument, json::Json, question::{Method, Question}}, *};
+    use super::{
+        super::{
+            arguments::Argument,
+            json::Json,
+            question::{Method, Question},
+        },
+        *,
+    };
 
     #[test]
     fn every_grammar_is_whole() {
@@ -123,16 +130,26 @@ mod tests {
     fn every_method_can_be_asked() {
         let hash = "ab".repeat(32);
         let samples = [
-            Json::Int(1), Json::text(hash), Json::Bool(true), Json::text("00"), Json::object([("a", Json::Int(1))]),
+            Json::Int(1),
+            Json::text(hash),
+            Json::Bool(true),
+            Json::text("00"),
+            Json::text("ECONOMICAL"),
+            Json::object([("a", Json::Int(1))]),
             Json::List(vec![Json::text("00")]),
         ];
         for (name, grammar) in Library::embedded().expect("grammars").iter() {
             for (method, rules) in &grammar.methods {
                 for rule in rules.iter().filter(|rule| rule.does != Method::Nothing) {
-                    let argument = |kind: &str| samples.iter().find_map(|sample| grammar.kinds[kind].read(sample).ok());
-                    let arguments: Vec<Option<Argument>> = rule.params.iter().map(|param| argument(&param.kind)).collect();
+                    let argument =
+                        |kind: &str| samples.iter().find_map(|sample| grammar.kinds[kind].read(sample).ok());
+                    let arguments: Vec<Option<Argument>> =
+                        rule.params.iter().map(|param| argument(&param.kind)).collect();
                     assert!(arguments.iter().all(Option::is_some), "{name}: {method}: {arguments:?}");
-                    assert!(Question::new(rule.does, &arguments).is_some(), "{name}: {method}: {arguments:?}");
+                    assert!(
+                        Question::new(rule.does, &arguments).is_some(),
+                        "{name}: {method}: {arguments:?}"
+                    );
                 }
             }
         }

@@ -39,7 +39,9 @@ impl Pacer {
     /// Appends what is still written before the server hangs up.
     pub(crate) fn close(&mut self, now: SimTime, out: &mut Vec<u8>) {
         match self.rules {
-            Some(rules) if rules.sent_before_closing && !self.waiting.is_empty() => self.write(rules, true, now, out),
+            Some(rules) if rules.sent_before_closing && !self.waiting.is_empty() => {
+                self.write(rules, true, now, out);
+            }
             Some(_) => self.waiting.clear(),
             None => out.append(&mut self.waiting),
         }
@@ -63,7 +65,8 @@ impl Pacer {
         // The power of two above it, even where it is one itself.
         let large = rules.least.max((held + 1).next_power_of_two());
         let small = rules.least.max(large / 2);
-        let fits = self.waiting[..held.min(small)].iter().rposition(|byte| *byte == b'\n').map(|place| place + 1);
+        let fits =
+            self.waiting[..held.min(small)].iter().rposition(|byte| *byte == b'\n').map(|place| place + 1);
         let (size, length) = match fits {
             Some(fits) if !everything && small - fits < large - held => (small, fits),
             _ => (large, held),

@@ -91,24 +91,43 @@ impl Method {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Question {
     /// `server.version`: name and protocol, as they came.
-    Version { client: Json, protocol: Json },
+    Version {
+        client: Json,
+        protocol: Json,
+    },
     Features,
     Banner,
     DonationAddress,
     /// Answered by nothing.
     Ping,
     /// Answered by so many zeros.
-    Pong { length: i128 },
+    Pong {
+        length: i128,
+    },
     Peers,
-    AddPeer { features: Json },
+    AddPeer {
+        features: Json,
+    },
     SubscribeHeaders,
     UnsubscribeHeaders,
     Tip,
     /// A header with its height.
-    NumberedHeader { height: i128 },
-    Header { height: i128, proof: i128 },
-    Headers { start: i128, count: i128, proof: i128 },
-    EstimateFee { target: i128, mode: Option<String> },
+    NumberedHeader {
+        height: i128,
+    },
+    Header {
+        height: i128,
+        proof: i128,
+    },
+    Headers {
+        start: i128,
+        count: i128,
+        proof: i128,
+    },
+    EstimateFee {
+        target: i128,
+        mode: Option<String>,
+    },
     RelayFee,
     FeeHistogram,
     MempoolInfo,
@@ -123,16 +142,38 @@ pub(crate) enum Question {
     Status(ScriptHash),
     FirstUse(ScriptHash),
     /// Who spends an output of this script.
-    OutpointStatus { txid: Txid, output: i128, script: ScriptHash },
+    OutpointStatus {
+        txid: Txid,
+        output: i128,
+        script: ScriptHash,
+    },
     UnsubscribeOutpoint,
-    OutputInfo { txid: Txid, output: i128 },
-    Transaction { txid: Txid, verbose: bool },
+    OutputInfo {
+        txid: Txid,
+        output: i128,
+    },
+    Transaction {
+        txid: Txid,
+        verbose: bool,
+    },
     TransactionHeight(Txid),
     ConfirmedBlockhash(Txid),
-    Merkle { txid: Txid, height: Option<i128> },
-    TransactionAt { height: i128, position: i128, merkle: bool },
-    Broadcast { hex: String },
-    BroadcastPackage { hexes: Vec<String>, verbose: bool },
+    Merkle {
+        txid: Txid,
+        height: Option<i128>,
+    },
+    TransactionAt {
+        height: i128,
+        position: i128,
+        merkle: bool,
+    },
+    Broadcast {
+        hex: String,
+    },
+    BroadcastPackage {
+        hexes: Vec<String>,
+        verbose: bool,
+    },
 }
 
 /// Which part of a history is asked for.

@@ -20,36 +20,89 @@ pub(crate) enum Reply {
     /// A value that the grammar or the operator chose.
     Fixed(Json),
     /// What it calls itself, and the protocol agreed on.
-    Greeting { agent: String, protocol: String },
+    Greeting {
+        agent: String,
+        protocol: String,
+    },
     /// Zeros.
     Pong(usize),
-    Tip { height: u32, header: [u8; 80] },
-    NumberedHeader { height: u32, header: [u8; 80] },
-    Header { header: [u8; 80], proof: Option<Proof> },
-    Headers { headers: Vec<[u8; 80]>, proof: Option<Proof> },
+    Tip {
+        height: u32,
+        header: [u8; 80],
+    },
+    NumberedHeader {
+        height: u32,
+        header: [u8; 80],
+    },
+    Header {
+        header: [u8; 80],
+        proof: Option<Proof>,
+    },
+    Headers {
+        headers: Vec<[u8; 80]>,
+        proof: Option<Proof>,
+    },
     /// In BTC per 1,000 virtual bytes.
     Fee(f64),
     /// Feerates in sat/vB, and virtual bytes that pay at least so.
     FeeHistogram(Vec<(Json, u64)>),
     /// In BTC per 1,000 virtual bytes.
-    MempoolInfo { least: f64, relay: f64, increment: f64, unbroadcast: u64 },
+    MempoolInfo {
+        least: f64,
+        relay: f64,
+        increment: f64,
+        unbroadcast: u64,
+    },
     MempoolRecent(Vec<(Txid, u64, u64)>),
-    Balance { confirmed: u64, unconfirmed: i64 },
-    History { confirmed: Vec<HistoryItem>, mempool: Vec<MempoolItem> },
+    Balance {
+        confirmed: u64,
+        unconfirmed: i64,
+    },
+    History {
+        confirmed: Vec<HistoryItem>,
+        mempool: Vec<MempoolItem>,
+    },
     Unspent(Vec<Unspent>),
     Status(Option<[u8; 32]>),
-    FirstUse { block: [u8; 32], height: u32, txid: Txid },
-    Outpoint { funded: Option<u32>, spent: Option<(Txid, i64)> },
-    Output { height: Option<u32>, script: ScriptHash, value: u64 },
+    FirstUse {
+        block: [u8; 32],
+        height: u32,
+        txid: Txid,
+    },
+    Outpoint {
+        funded: Option<u32>,
+        spent: Option<(Txid, i64)>,
+    },
+    Output {
+        height: Option<u32>,
+        script: ScriptHash,
+        value: u64,
+    },
     Transaction(Vec<u8>),
-    VerboseTransaction { transaction: Box<Transaction>, block: Option<Block> },
+    VerboseTransaction {
+        transaction: Box<Transaction>,
+        block: Option<Block>,
+    },
     Height(u32),
-    ConfirmedBlockhash { block: [u8; 32], height: u32 },
-    Merkle { height: u32, position: u32, branch: Vec<[u8; 32]> },
-    TransactionAt { txid: Txid, branch: Option<Vec<[u8; 32]>> },
+    ConfirmedBlockhash {
+        block: [u8; 32],
+        height: u32,
+    },
+    Merkle {
+        height: u32,
+        position: u32,
+        branch: Vec<[u8; 32]>,
+    },
+    TransactionAt {
+        txid: Txid,
+        branch: Option<Vec<[u8; 32]>>,
+    },
     Txid(Txid),
     /// Transactions that the node refused, with its words.
-    Package { refused: Vec<(Txid, String)>, verbose: bool },
+    Package {
+        refused: Vec<(Txid, String)>,
+        verbose: bool,
+    },
 }
 
 /// The branch that leads to a root over headers. Bytes in the order of SHA-256.
@@ -91,13 +144,19 @@ impl Reply {
                 Json::object([("hex", hex(header)), ("height", Json::from(*height))])
             }
             Self::Header { header, proof: None } => hex(header),
-            Self::Header { header, proof: Some(proof) } => with_proof(vec![member("header", hex(header))], proof),
+            Self::Header { header, proof: Some(proof) } => {
+                with_proof(vec![member("header", hex(header))], proof)
+            }
             Self::Headers { headers, proof } => {
                 let as_list = grammar.header_lists_since.as_ref().is_some_and(|since| protocol >= since);
                 let count = member("count", Json::from(headers.len() as u64));
                 let max = member("max", Json::from(super::answer::MOST_HEADERS as u64));
                 let members = match as_list {
-                    true => vec![count, max, member("headers", Json::List(headers.iter().map(|h| hex(h)).collect()))],
+                    true => vec![
+                        count,
+                        max,
+                        member("headers", Json::List(headers.iter().map(|h| hex(h)).collect())),
+                    ],
                     false => vec![member("hex", hex(headers.as_flattened())), count, max],
                 };
                 match proof {
@@ -130,12 +189,16 @@ impl Reply {
                 };
                 Json::List(entries.iter().map(entry).collect())
             }
-            Self::Balance { confirmed, unconfirmed } => {
-                Json::object([("confirmed", Json::from(*confirmed)), ("unconfirmed", Json::from(*unconfirmed))])
-            }
+            Self::Balance { confirmed, unconfirmed } => Json::object([
+                ("confirmed", Json::from(*confirmed)),
+                ("unconfirmed", Json::from(*unconfirmed)),
+            ]),
             Self::History { confirmed, mempool } => {
                 let confirmed = confirmed.iter().map(|item| {
-                    Json::object([("tx_hash", Json::text(item.txid.to_string())), ("height", Json::from(item.height))])
+                    Json::object([
+                        ("tx_hash", Json::text(item.txid.to_string())),
+                        ("height", Json::from(item.height)),
+                    ])
                 });
                 let mempool = mempool.iter().map(|item| {
                     Json::object([

@@ -111,7 +111,8 @@ impl Session {
     pub fn receive_too_much(&mut self, now: SimTime) {
         let grammar = Arc::clone(&self.grammar);
         let Some(failure) = grammar.failures.get(&Case::LineTooLong) else { return };
-        let line = self.framed(&Answer { id: Json::Null, result: Err(failure.fault(&[]).error), about_form: true });
+        let line =
+            self.framed(&Answer { id: Json::Null, result: Err(failure.fault(&[]).error), about_form: true });
         self.outbox.put(line, now, false);
         if failure.hangs_up {
             self.outbox.hang_up(now, End::Reset);
@@ -151,7 +152,8 @@ impl Session {
                 let echo = Json::Text(self.echo(line));
                 let fault = failure.fault(&[("echo", &echo)]);
                 let hangs_up = fault.hangs_up | self.counts(&fault, now);
-                let line = self.framed(&Answer { id: Json::Null, result: Err(fault.error), about_form: true });
+                let line =
+                    self.framed(&Answer { id: Json::Null, result: Err(fault.error), about_form: true });
                 self.outbox.put(line, now, self.grammar.latency.flaws_first);
                 if hangs_up {
                     self.outbox.hang_up(now, End::Close);
@@ -174,7 +176,9 @@ impl Session {
 
     fn message(&mut self, grammar: &Grammar, message: &Message<'_>, now: Now<'_>) {
         let outcomes: Vec<Outcome> = match message {
-            Message::Batch(messages) => messages.iter().map(|message| self.single(grammar, message, true, now)).collect(),
+            Message::Batch(messages) => {
+                messages.iter().map(|message| self.single(grammar, message, true, now)).collect()
+            }
             single => vec![self.single(grammar, single, false, now)],
         };
         let delay = self.account.as_ref().map_or(std::time::Duration::ZERO, Account::delay);
@@ -187,14 +191,17 @@ impl Session {
         let due = later(now.time + delay, slowest);
         let hangs_up = outcomes.iter().any(|outcome| outcome.hangs_up);
         if let Message::Batch(messages) = message {
-            let mut answers: Vec<(u64, Answer)> =
-                outcomes.into_iter().filter_map(|outcome| Some((latency(&outcome), outcome.answer?))).collect();
+            let mut answers: Vec<(u64, Answer)> = outcomes
+                .into_iter()
+                .filter_map(|outcome| Some((latency(&outcome), outcome.answer?)))
+                .collect();
             if grammar.batch.unordered {
                 answers.sort_by_key(|(latency, answer)| (!answer.about_form, *latency));
             }
             let lines: Vec<String> = answers.iter().map(|(_, answer)| self.framed(answer)).collect();
             if !lines.is_empty() || messages.is_empty() {
-                let overtakes = grammar.latency.flaws_first && answers.iter().all(|(_, answer)| answer.about_form);
+                let overtakes =
+                    grammar.latency.flaws_first && answers.iter().all(|(_, answer)| answer.about_form);
                 self.outbox.put(format!("[{}]", lines.join(&grammar.writing.batch_join)), due, overtakes);
             }
         } else if let Some(answer) = outcomes.into_iter().find_map(|outcome| outcome.answer) {
@@ -272,7 +279,13 @@ impl Session {
     }
 
     /// The seam at which a server lies: a question goes in, a reply comes out, and neither is bytes yet.
-    fn answer(&mut self, grammar: &Grammar, call: &Call, question: &Question, now: Now<'_>) -> Result<Reply, Fault> {
+    fn answer(
+        &mut self,
+        grammar: &Grammar,
+        call: &Call,
+        question: &Question,
+        now: Now<'_>,
+    ) -> Result<Reply, Fault> {
         match question {
             Question::Version { client, protocol } => {
                 let offered = match &call.params {
@@ -305,7 +318,8 @@ impl Session {
             chain => match answer(grammar, chain, now.view) {
                 Some(Ok(reply)) => Ok(reply),
                 Some(Err(refusal)) => {
-                    let values: Vec<(&str, &Json)> = refusal.values.iter().map(|(name, value)| (*name, value)).collect();
+                    let values: Vec<(&str, &Json)> =
+                        refusal.values.iter().map(|(name, value)| (*name, value)).collect();
                     Err(grammar.fault(refusal.case, &values))
                 }
                 None => Ok(Reply::Nothing),
@@ -313,7 +327,13 @@ impl Session {
         }
     }
 
-    fn greet(&mut self, grammar: &Grammar, client: &Json, offer: Option<&Json>, now: SimTime) -> Result<Reply, Fault> {
+    fn greet(
+        &mut self,
+        grammar: &Grammar,
+        client: &Json,
+        offer: Option<&Json>,
+        now: SimTime,
+    ) -> Result<Reply, Fault> {
         if let (Some(_), Some(again)) = (&self.agreed, &grammar.greeting.again) {
             return Err(again.fault(&[]));
         }
@@ -322,7 +342,8 @@ impl Session {
                 if grammar.greeting.crashes(client, Some(&protocol)) {
                     self.crash(grammar, now);
                 }
-                let reply = Reply::Greeting { agent: self.identity.agent(grammar), protocol: protocol.to_string() };
+                let reply =
+                    Reply::Greeting { agent: self.identity.agent(grammar), protocol: protocol.to_string() };
                 self.agreed = Some(protocol);
                 Ok(reply)
             }

@@ -48,7 +48,13 @@ impl Subscriptions {
     }
 
     /// Subscribes to a script. None when there are too many.
-    pub(crate) fn script(&mut self, grammar: &Grammar, view: &View, script: ScriptHash, method: &str) -> Option<Reply> {
+    pub(crate) fn script(
+        &mut self,
+        grammar: &Grammar,
+        view: &View,
+        script: ScriptHash,
+        method: &str,
+    ) -> Option<Reply> {
         self.look_at(view);
         if self.scripts.len() >= MOST && !self.scripts.contains_key(&script) {
             return None;
@@ -78,7 +84,9 @@ impl Subscriptions {
         let has_block = before.is_some() && before != tip;
         self.tip = before.and(tip);
         let mut notices = Vec::new();
-        if let (true, BlockNotice::HeaderBetween, Some((known, _))) = (has_block, grammar.notices.block, before) {
+        if let (true, BlockNotice::HeaderBetween, Some((known, _))) =
+            (has_block, grammar.notices.block, before)
+        {
             notices.extend(self.changes(|script| status_up_to(grammar, view, script, known)));
         }
         if let (true, true, Some((height, header))) = (has_block, self.headers, tip) {
@@ -96,7 +104,8 @@ impl Subscriptions {
                 return None;
             }
             known.status = status;
-            let status = status.map_or(Json::Null, |status| Json::Text(data_encoding::HEXLOWER.encode(&status)));
+            let status =
+                status.map_or(Json::Null, |status| Json::Text(data_encoding::HEXLOWER.encode(&status)));
             Some((known.method.clone(), Json::List(vec![Json::text(script.to_string()), status])))
         };
         self.scripts.iter_mut().filter_map(change).collect()

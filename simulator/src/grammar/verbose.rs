@@ -1,8 +1,8 @@
 //! Transactions as Bitcoin Core describes them (`getrawtransaction` with verbosity 1), which most servers pass on.
 
 use bitcoin::{
-    Address, Network, Opcode, Script, Transaction, TxIn, TxOut, block::Header, consensus::encode, opcodes::all,
-    script::Instruction,
+    Address, Network, Opcode, Script, Transaction, TxIn, TxOut, block::Header, consensus::encode,
+    opcodes::all, script::Instruction,
 };
 use data_encoding::HEXLOWER;
 
@@ -155,20 +155,26 @@ fn opcode(op: Opcode) -> String {
 /// Pushes of up to four bytes are shown as the numbers they are.
 fn number(bytes: &[u8]) -> String {
     let Some((last, rest)) = bytes.split_last() else { return "0".to_owned() };
-    let magnitude = rest.iter().chain([&(last & 0x7f)]).rev().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
+    let magnitude =
+        rest.iter().chain([&(last & 0x7f)]).rev().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
     if last & 0x80 == 0 { magnitude.to_string() } else { (-magnitude).to_string() }
 }
 
 /// The checksum of a descriptor (BIP-380).
 fn checksum(descriptor: &str) -> String {
-    const INPUT: &str = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
+    const INPUT: &str =
+        "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
     const OUTPUT: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     const GENERATOR: [u64; 5] =
         [0x00f5_dee5_1989, 0x00a9_fdca_3312, 0x001b_ab10_e32d, 0x0037_06b1_677a, 0x0064_4d62_6ffd];
     let step = |sum: u64, value: u64| {
         let top = sum >> 35;
         let shifted = (sum & 0x07_ffff_ffff) << 5 ^ value;
-        GENERATOR.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(shifted, |sum, (_, part)| sum ^ part)
+        GENERATOR
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| top >> bit & 1 == 1)
+            .fold(shifted, |sum, (_, part)| sum ^ part)
     };
     let (mut sum, mut class, mut count) = (1, 0, 0);
     for c in descriptor.chars() {
@@ -185,7 +191,9 @@ fn checksum(descriptor: &str) -> String {
         sum = step(sum, class);
     }
     let sum = (0..8).fold(sum, |sum, _| step(sum, 0)) ^ 1;
-    (0..8).map(|place| char::from(OUTPUT[usize::try_from(sum >> (5 * (7 - place)) & 31).unwrap_or_default()])).collect()
+    (0..8)
+        .map(|place| char::from(OUTPUT[usize::try_from(sum >> (5 * (7 - place)) & 31).unwrap_or_default()]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ impl Words {
         let mut parts = Vec::new();
         let mut left = text;
         while let Some((plain, rest)) = left.split_once('{') {
-            let (place, after) = rest.split_once('}').ok_or_else(|| format!("a place without end: {text}"))?;
+            let (place, after) =
+                rest.split_once('}').ok_or_else(|| format!("a place without end: {text}"))?;
             let (name, form) = place.split_once(':').unwrap_or((place, ""));
             let form = match form {
                 "" => Form::Plain,

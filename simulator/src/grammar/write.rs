@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn styles_differ() {
-        let value = Json::object([("b", Json::text("é\"\u{1}\u{1F600}")), ("a", Json::List(vec![Json::Int(1), Json::Null]))]);
+        let value = Json::object([
+            ("b", Json::text("é\"\u{1}\u{1F600}")),
+            ("a", Json::List(vec![Json::Int(1), Json::Null])),
+        ]);
         assert_eq!(PYTHON.text_of(&value), r#"{"b": "\u00e9\"\u0001\ud83d\ude00", "a": [1, null]}"#);
         assert_eq!(RUST.text_of(&value), "{\"a\":[1,null],\"b\":\"é\\\"\\u0001\u{1F600}\"}");
     }

@@ -57,7 +57,8 @@ struct Door {
 pub fn listen(endpoints: Vec<Endpoint>, clock: Clock) -> Result<Listening, ServeError> {
     let doors: Result<Vec<Door>, ServeError> = endpoints.into_iter().map(open).collect();
     let doors = doors?;
-    let address = |door: &Door| door.listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+    let address =
+        |door: &Door| door.listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let addresses = doors.iter().map(address).collect();
     let (stop, stopped) = watch::channel(());
     let mut shares: Vec<Vec<Door>> = (0..ACCEPTORS).map(|_| Vec::new()).collect();

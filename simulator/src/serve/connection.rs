@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a handshake may take, and a write that the client does not read (max_send_delay of aiorpcX).
 const STUCK: Duration = Duration::from_secs(20);
+/// How soon after a request the end of the client's side must come to spoil the answer, where it does.
+const AT_ONCE: Duration = Duration::from_millis(1);
 const READ: usize = 8 * 1_024;
 
 /// A stream that may be reset.
@@ -157,13 +159,23 @@ async fn lines<S: Socket>(mut stream: S, server: &Server, clock: Clock) -> io::R
                         }
                     }
                 },
-                count => driven.hear(lines.take(&bytes[..count])),
+                count => {
+                    driven.hear(lines.take(&bytes[..count]));
+                    if server.grammar.half_close() == HalfClose::Drops && is_over(stream.tcp()).await {
+                        return Ok(());
+                    }
+                }
             },
             goes_on = driven.wait() => if !goes_on {
                 return stream.shutdown().await;
             },
         }
     }
+}
+
+/// Whether the client has already said that it will send no more.
+async fn is_over(stream: &TcpStream) -> bool {
+    matches!(timeout(AT_ONCE, stream.peek(&mut [0])).await, Ok(Ok(0)))
 }
 
 async fn messages<S: Socket>(stream: S, server: &Server, clock: Clock) -> io::Result<()> {

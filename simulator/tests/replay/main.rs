@@ -8,7 +8,7 @@ mod roles;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde::Deserialize;
 use simulator::{
     SimTime,
@@ -64,7 +64,8 @@ struct Replayed<'a> {
 impl Replayed<'_> {
     /// Puts the lines of one write to a new session, after a greeting where there was one.
     fn ask(&self, greeting: Option<&str>, requests: &[Vec<u8>]) -> Heard {
-        let mut session = Session::new(Arc::clone(self.grammar), Arc::clone(&self.identity), Framing::Lines, self.now);
+        let mut session =
+            Session::new(Arc::clone(self.grammar), Arc::clone(&self.identity), Framing::Lines, self.now);
         let mut now = self.now;
         if let Some(greeting) = greeting {
             session.receive(greeting.as_bytes(), self.view, now);
@@ -87,7 +88,8 @@ fn hear(session: &mut Session, now: &mut SimTime) -> Heard {
         match reaction.next.filter(|next| next.as_millis() < until) {
             Some(next) if !closed => *now = next,
             _ => {
-                let lines = String::from_utf8_lossy(&bytes).split_inclusive('\n').map(str::to_owned).collect();
+                let lines =
+                    String::from_utf8_lossy(&bytes).split_inclusive('\n').map(str::to_owned).collect();
                 return Heard { lines, closed };
             }
         }
@@ -96,8 +98,12 @@ fn hear(session: &mut Session, now: &mut SimTime) -> Heard {
 
 fn greeting(row: &Row) -> Option<&'static str> {
     match row.handshake.as_deref()? {
-        "1.4" => Some(r#"{"jsonrpc": "2.0", "id": 0, "method": "server.version", "params": ["electrum/4.5.5", "1.4"]}"#),
-        _ => Some(r#"{"jsonrpc": "2.0", "id": 0, "method": "server.version", "params": ["e", ["1.4", "9.9"]]}"#),
+        "1.4" => Some(
+            r#"{"jsonrpc": "2.0", "id": 0, "method": "server.version", "params": ["electrum/4.5.5", "1.4"]}"#,
+        ),
+        _ => Some(
+            r#"{"jsonrpc": "2.0", "id": 0, "method": "server.version", "params": ["e", ["1.4", "9.9"]]}"#,
+        ),
     }
 }
 
@@ -111,7 +117,14 @@ struct Count {
 }
 
 fn world() -> anyhow::Result<(Arc<Chain>, Node)> {
-    let plan = ChainPlan { blocks: 158, ahead: 30, histories: vec![1, 2, 3, 10], crowd: 20, forks: Vec::new(), ..ChainPlan::default() };
+    let plan = ChainPlan {
+        blocks: 158,
+        ahead: 30,
+        histories: vec![1, 2, 3, 10],
+        crowd: 20,
+        forks: Vec::new(),
+        ..ChainPlan::default()
+    };
     let chain = Arc::new(Chain::generate(&plan)?);
     Ok((Arc::clone(&chain), Node::new(NodePlan::default(), chain)))
 }
@@ -140,8 +153,13 @@ fn answers_are_those_of_the_real_servers() -> anyhow::Result<()> {
             let heard = replayed.ask(greeting(row), &roles.ours(&row.lines()));
             let tip = view.height();
             let policy = row.request.contains("relayfee") || row.request.contains("get_info");
-            let ours: Vec<String> = heard.lines.iter().map(|line| normal::normal(line, &[tip], policy)).collect();
-            let theirs: Vec<String> = row.answers.iter().map(|line| normal::normal(&roles.shown(line), roles.tips(), policy)).collect();
+            let ours: Vec<String> =
+                heard.lines.iter().map(|line| normal::normal(line, &[tip], policy)).collect();
+            let theirs: Vec<String> = row
+                .answers
+                .iter()
+                .map(|line| normal::normal(&roles.shown(line), roles.tips(), policy))
+                .collect();
             if ours == theirs && heard.closed == row.closed.is_some() {
                 count.equal += 1;
                 continue;
@@ -153,7 +171,14 @@ fn answers_are_those_of_the_real_servers() -> anyhow::Result<()> {
                 }
                 None => {
                     count.differing += 1;
-                    wrong.push(format!("{version} {} <{:?}> {:?}\n  real: {theirs:?} {:?}\n  ours: {ours:?} {}", row.probe, row.handshake, row.request.chars().take(200).collect::<String>(), row.closed, heard.closed));
+                    wrong.push(format!(
+                        "{version} {} <{:?}> {:?}\n  real: {theirs:?} {:?}\n  ours: {ours:?} {}",
+                        row.probe,
+                        row.handshake,
+                        row.request.chars().take(200).collect::<String>(),
+                        row.closed,
+                        heard.closed
+                    ));
                 }
             }
         }
@@ -165,8 +190,12 @@ fn answers_are_those_of_the_real_servers() -> anyhow::Result<()> {
     for entry in listed.iter().zip(&used).filter(|(_, used)| !**used).map(|(entry, _)| entry) {
         wrong.push(format!("listed, but nothing differs: {:?} {:?}", entry.versions, entry.probes));
     }
-    fs::write(std::env::temp_dir().join("replay-differences.txt"), wrong.join("\n")).context("the differences")?;
-    ensure!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+    ensure!(
+        wrong.is_empty(),
+        "{} differences:\n{}",
+        wrong.len(),
+        wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+    );
     Ok(())
 }
 
@@ -175,12 +204,14 @@ fn answers_are_those_of_the_real_servers() -> anyhow::Result<()> {
 fn the_document_lists_the_differences() -> anyhow::Result<()> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/listed.json");
     let listed: Vec<Listed> = serde_json::from_str(&fs::read_to_string(folder)?)?;
-    let versions = |entry: &Listed| if entry.versions.is_empty() { "all".to_owned() } else { entry.versions.join(", ") };
+    let versions =
+        |entry: &Listed| if entry.versions.is_empty() { "all".to_owned() } else { entry.versions.join(", ") };
     let row = |entry: &Listed| {
         let probes = entry.probes.iter().map(|probe| format!("`{probe}`")).collect::<Vec<_>>().join(", ");
         format!("| {} | {probes} | {} |\n", versions(entry), entry.reason)
     };
-    let table = format!("| versions | probes | why |\n|---|---|---|\n{}", listed.iter().map(row).collect::<String>());
+    let table =
+        format!("| versions | probes | why |\n|---|---|---|\n{}", listed.iter().map(row).collect::<String>());
     ensure!(fs::read_to_string(DOCUMENT)?.contains(&table), "docs/simulator.md should hold:\n\n{table}");
     Ok(())
 }

@@ -43,23 +43,32 @@ fn ours(chain: &Chain, view: &View) -> anyhow::Result<Ours> {
     });
     let scripts: Vec<_> = made.chain(spent).collect();
     let is_used = |script: &&bitcoin::ScriptBuf| !view.history(&ScriptHash::of(script)).is_empty();
-    let fresh = scripts.iter().find(|script| !is_used(script)).context("a script that is new in the mempool")?;
+    let fresh =
+        scripts.iter().find(|script| !is_used(script)).context("a script that is new in the mempool")?;
     let known = chain.scripts().iter().map(|known| &known.script);
     let waiting = scripts.iter().find(is_used).context("a used script in the mempool")?;
-    let has_coins = |script: &&bitcoin::ScriptBuf| view.mempool_history(&ScriptHash::of(script)).is_empty() && !view.unspent(&ScriptHash::of(script)).is_empty();
+    let has_coins = |script: &&bitcoin::ScriptBuf| {
+        view.mempool_history(&ScriptHash::of(script)).is_empty()
+            && !view.unspent(&ScriptHash::of(script)).is_empty()
+    };
     let mixed = known.filter(has_coins).max_by_key(|script| view.history(&ScriptHash::of(script)).len());
     let mixed = mixed.context("a script with a history")?;
     // A block with four transactions, of which the last has one input with a witness.
     let candidate = |height: &u32| {
         let txid = view.txid_at(*height, 3)?;
         let transaction = view.transaction(&txid)?;
-        let has_address = |output: &bitcoin::TxOut| bitcoin::Address::from_script(&output.script_pubkey, bitcoin::Network::Regtest).is_ok();
-        let alike = transaction.input.iter().all(|input| !input.witness.is_empty()) && transaction.output.iter().all(has_address);
+        let has_address = |output: &bitcoin::TxOut| {
+            bitcoin::Address::from_script(&output.script_pubkey, bitcoin::Network::Regtest).is_ok()
+        };
+        let alike = transaction.input.iter().all(|input| !input.witness.is_empty())
+            && transaction.output.iter().all(has_address);
         alike.then_some((*height, txid))
     };
     let (height, confirmed) =
         (102..view.height()).filter_map(|height| candidate(&height)).next().context("a block of four")?;
-    let legacy = |txid: &Txid| view.transaction(txid).is_some_and(|tx| tx.input.iter().all(|input| input.witness.is_empty()));
+    let legacy = |txid: &Txid| {
+        view.transaction(txid).is_some_and(|tx| tx.input.iter().all(|input| input.witness.is_empty()))
+    };
     let mempool: Vec<Txid> = view.mempool().iter().map(|entry| entry.txid).collect();
     let unconfirmed = mempool.iter().find(|txid| legacy(txid)).or(mempool.first()).context("a mempool")?;
     Ok(Ours {
@@ -80,7 +89,12 @@ impl Roles {
         let mut put = |name: &Value, ours: &str| {
             names.insert(name.as_str().unwrap_or_default().to_owned(), ours.to_owned());
         };
-        for (place, address) in theirs["addrs"].as_object().into_iter().flatten().flat_map(|(_, list)| list.as_array().into_iter().flatten().enumerate()) {
+        for (place, address) in theirs["addrs"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, list)| list.as_array().into_iter().flatten().enumerate())
+        {
             let address = address.as_str().unwrap_or_default();
             put(&theirs["sh"][address], if place == 2 { &ours.fresh } else { &ours.mixed.1 });
             put(&theirs["spk"][address], &ours.mixed.0);
@@ -96,7 +110,10 @@ impl Roles {
         let mut tips = vec![158, 162];
         for row in rows {
             let asked: Value = serde_json::from_str(&row.request).unwrap_or_default();
-            let Some(answer) = row.answers.first().and_then(|line| serde_json::from_str::<Value>(line).ok()) else { continue };
+            let Some(answer) = row.answers.first().and_then(|line| serde_json::from_str::<Value>(line).ok())
+            else {
+                continue;
+            };
             let (params, result) = (&asked["params"], &answer["result"]);
             match asked["method"].as_str().unwrap_or_default() {
                 "blockchain.headers.subscribe" => {
@@ -108,7 +125,9 @@ impl Roles {
                     if row.answers[0].contains("\"fee\"") && !is_fresh {
                         waiting.insert(name.clone(), ours.waiting.1.clone());
                         let address = |(_, hash): &(&String, &Value)| hash.as_str() == Some(&name);
-                        if let Some((address, _)) = theirs["sh"].as_object().into_iter().flatten().find(address) {
+                        if let Some((address, _)) =
+                            theirs["sh"].as_object().into_iter().flatten().find(address)
+                        {
                             let script = theirs["spk"][address].as_str().unwrap_or_default();
                             waiting.insert(script.to_owned(), ours.waiting.0.clone());
                         }
@@ -128,17 +147,22 @@ impl Roles {
         // Whole transactions that are broadcast again.
         for row in rows.iter().filter(|row| row.probe == "tx.get_raw" || row.probe == "tx.get_mempool") {
             let txid = if row.probe == "tx.get_raw" { ours.confirmed } else { ours.unconfirmed };
-            let answer: Value = row.answers.first().map_or(Value::Null, |line| serde_json::from_str(line).unwrap_or_default());
+            let answer: Value = row
+                .answers
+                .first()
+                .map_or(Value::Null, |line| serde_json::from_str(line).unwrap_or_default());
             if let (Some(theirs), Some(transaction)) = (answer["result"].as_str(), view.transaction(&txid)) {
                 names.insert(theirs.to_owned(), serialize_hex(&*transaction));
             }
         }
         names.retain(|name, _| name.len() > 20);
         if !waiting.is_empty() {
-            waiting.insert(theirs["sh"][mine].as_str().unwrap_or_default().to_owned(), ours.waiting.1.clone());
+            waiting
+                .insert(theirs["sh"][mine].as_str().unwrap_or_default().to_owned(), ours.waiting.1.clone());
         }
         waiting.retain(|name: &String, _| name.len() > 20);
-        names.remove(theirs["sh"][theirs["unused"].as_str().unwrap_or_default()].as_str().unwrap_or_default());
+        names
+            .remove(theirs["sh"][theirs["unused"].as_str().unwrap_or_default()].as_str().unwrap_or_default());
         tips.sort_unstable();
         tips.dedup();
         Ok(Self { waiting, names, height: (height, ours.height.to_string()), tips })
