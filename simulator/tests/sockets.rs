@@ -181,7 +181,8 @@ async fn ten_thousand_endpoints_listen_in_one_process() -> anyhow::Result<()> {
     let started = std::time::Instant::now();
     let endpoint = |number: u32| {
         let [_, _, high, low] = number.to_be_bytes();
-        let transport = if number % 2 == 0 { Transport::Tcp } else { Transport::Tls(Arc::clone(&shared)) };
+        let transport =
+            if number.is_multiple_of(2) { Transport::Tcp } else { Transport::Tls(Arc::clone(&shared)) };
         // Each server has what an operator gave it.
         let server =
             Arc::new(Server { identity: Arc::new((*grammar.identity).clone()), ..(*grammar).clone() });

@@ -147,3 +147,49 @@ fn signature(chance: &mut Chance) -> [u8; 71] {
     der[70] = 0x01;
     der
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::script::Instruction;
+
+    use super::*;
+
+    /// The last thing an input pushes or shows.
+    fn shown(script_sig: &ScriptBuf, witness: &Witness) -> Vec<u8> {
+        let pushed = script_sig.instructions().last().map(|last| match last {
+            Ok(Instruction::PushBytes(bytes)) => bytes.as_bytes().to_vec(),
+            other => panic!("{other:?}"),
+        });
+        pushed.or_else(|| witness.last().map(<[u8]>::to_vec)).expect("something")
+    }
+
+    #[test]
+    fn what_inputs_show_is_what_outputs_commit_to() {
+        let mut chance = Chance::new(1, "test", &[]);
+        for kind in Kind::ALL {
+            let lock = Lock::fresh(kind, &mut chance);
+            let (script_sig, witness) = lock.unlock(&mut chance);
+            let shown = shown(&script_sig, &witness);
+            let committed = match kind {
+                Kind::P2pkh => ScriptBuf::new_p2pkh(&PubkeyHash::hash(&shown)),
+                Kind::P2sh => ScriptBuf::new_p2sh(&ScriptHash::hash(&shown)),
+                Kind::P2wpkh => ScriptBuf::new_p2wpkh(&WPubkeyHash::hash(&shown)),
+                Kind::P2wsh => ScriptBuf::new_p2wsh(&WScriptHash::hash(&shown)),
+                Kind::P2pk | Kind::Multisig | Kind::P2tr => {
+                    assert_eq!(shown.len(), if kind == Kind::P2tr { 64 } else { 71 });
+                    continue;
+                }
+            };
+            assert_eq!(committed, lock.script(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn signatures_have_the_form_of_signatures() {
+        let mut chance = Chance::new(2, "test", &[]);
+        for _ in 0..200 {
+            let signature = signature(&mut chance);
+            assert!(bitcoin::ecdsa::Signature::from_slice(&signature).is_ok(), "{signature:02x?}");
+        }
+    }
+}

@@ -18,9 +18,10 @@ mod work;
 
 use std::collections::{HashMap, HashSet};
 
+use bitcoin::hashes::Hash as _;
 use electrum::proof::ScriptHash;
 
-use self::{diary::Diary, economy::Economy, fork::Beside, work::Frame};
+use self::{diary::Diary, economy::Economy, fork::Beside, lock::Lock, work::Frame};
 use crate::{SimTime, chance::Chance};
 
 pub(crate) use self::{
@@ -62,21 +63,22 @@ impl Chain {
     pub fn generate(plan: &ChainPlan) -> Result<Self, PlanError> {
         plan.check()?;
         let found = moments(plan);
-        let diary = Diary::new(plan, wallet::locks()?);
+        let keys = wallet::Keys::derive()?;
+        let diary = Diary::new(plan, keys.locks());
         let trunk = trunk(plan, &diary, &found);
         let mut forest = Forest::default();
         for block in trunk.blocks() {
-            forest.push(*AsRef::<[u8; 32]>::as_ref(&block.hash));
+            forest.push(block.hash.to_byte_array());
         }
         let beside =
             Beside { seed: plan.seed, trunk: &trunk, blocks: plan.blocks, found: &found, start: plan.start };
         let forks = plan.forks.iter().map(|fork| beside.fork(*fork)).collect();
-        let (balance, transactions) = holdings(&trunk, plan.blocks, &wallet::locks()?);
+        let (balance, transactions) = holdings(&trunk, plan.blocks, &keys.locks());
         Ok(Self {
             born: births(plan, &trunk, &found),
             crowd: crowd(plan, &found),
             scripts: diary.known,
-            wallet: wallet::wallet(balance, transactions)?,
+            wallet: keys.wallet(balance, transactions),
             plan: plan.clone(),
             trunk,
             forest,
@@ -172,7 +174,7 @@ fn trunk(plan: &ChainPlan, diary: &Diary, found: &[SimTime]) -> Segment {
         time = due.max(time + 1);
         let payments = economy.block(height);
         let mut chance = Chance::new(plan.seed, "coinbase", &[height.into()]);
-        let miner = lock::Lock::fresh(Kind::usual(&mut chance), &mut chance);
+        let miner = Lock::fresh(Kind::usual(&mut chance), &mut chance);
         let frame = Frame {
             parent,
             height,
@@ -217,7 +219,7 @@ fn crowd(plan: &ChainPlan, found: &[SimTime]) -> Vec<Vec<Stranger>> {
 }
 
 /// What locks hold at a height, in satoshi, and how many transactions concern them.
-fn holdings(trunk: &Segment, tip: u32, locks: &[Vec<lock::Lock>; 2]) -> (u64, usize) {
+fn holdings(trunk: &Segment, tip: u32, locks: &[Vec<Lock>; 2]) -> (u64, usize) {
     let scripts = locks.iter().flatten().map(|lock| ScriptHash::of(&lock.script()));
     let (mut balance, mut places) = (0, HashSet::new());
     for account in scripts.filter_map(|script| trunk.account(&script)) {

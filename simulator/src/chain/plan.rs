@@ -62,7 +62,7 @@ impl Default for ChainPlan {
             ahead: 1_008,
             start: 1_767_225_600,
             interval: Duration::from_secs(600),
-            histories: vec![1, 2, 3, 10, 100, 600, 1_000],
+            histories: vec![0, 1, 2, 3, 10, 100, 600, 1_000],
             crowd: 150,
             forks: vec![fork(5, 1), fork(60, 2), fork(300, 3)],
         }

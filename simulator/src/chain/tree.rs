@@ -112,7 +112,7 @@ mod tests {
     fn root(leaves: &[Digest]) -> Option<Digest> {
         let hashes = leaves.iter().map(|leaf| sha256d::Hash::from_byte_array(*leaf));
         bitcoin::merkle_tree::calculate_root(hashes.collect::<Vec<_>>().into_iter())
-            .map(|root| root.to_byte_array())
+            .map(sha256d::Hash::to_byte_array)
     }
 
     proptest! {

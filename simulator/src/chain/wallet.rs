@@ -13,7 +13,7 @@ use bitcoin::{
 use super::lock::{Kind, Lock};
 
 /// The mnemonic of BIP-84's examples, without a passphrase.
-pub(super) const MNEMONIC: &str =
+const MNEMONIC: &str =
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 /// The key of account m/84'/1'/0' of that mnemonic, without what signs.
 const ACCOUNT: &str = "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M";
@@ -21,7 +21,7 @@ const ACCOUNT: &str = "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7
 const FINGERPRINT: &str = "73c5da0a";
 /// SLIP-132: how an account key of P2WPKH addresses on test networks begins ("vpub").
 const VPUB: [u8; 4] = [0x04, 0x5f, 0x1c, 0xf6];
-/// Addresses of each branch that are looked at: the gap limit is 20, and some of the first few are used.
+/// Addresses of each branch that are derived: all that are ever used are among them.
 const ADDRESSES: u32 = 10;
 
 /// Which of a wallet's two branches an address is on.
@@ -52,7 +52,7 @@ pub(super) const PAST: [Event; 12] = [
     Event::Paid(5, 2_718_281),
     Event::Spent { from: (Branch::Change, 0), change: 2 },
     Event::Paid(0, 1_000_000),
-    // Beyond a hole, which every wallet must look across.
+    // Beyond addresses that were never used, which every wallet must look across.
     Event::Paid(9, 161_803),
     Event::Paid(1, 600),
 ];
@@ -78,38 +78,46 @@ pub struct TestWallet {
     pub transactions: usize,
 }
 
-/// The wallet's locks: receive and change.
-pub(super) fn locks() -> Result<[Vec<Lock>; 2], bip32::Error> {
-    let [receive, change] = keys()?;
-    let lock = |key: CompressedPublicKey| Lock { kind: Kind::P2wpkh, key: key.to_bytes() };
-    Ok([receive.into_iter().map(lock).collect(), change.into_iter().map(lock).collect()])
+/// The wallet's public keys, by branch.
+pub(super) struct Keys {
+    account: Xpub,
+    receive: Vec<CompressedPublicKey>,
+    change: Vec<CompressedPublicKey>,
 }
 
-/// The wallet, with what the chain has for it.
-pub(super) fn wallet(balance: u64, transactions: usize) -> Result<TestWallet, bip32::Error> {
-    let [receive, change] = keys()?;
-    let address = |key: CompressedPublicKey| Address::p2wpkh(&key, Network::Regtest);
-    let mut slip132 = Xpub::from_str(ACCOUNT)?.encode();
-    slip132[..4].copy_from_slice(&VPUB);
-    let descriptor = |branch: u8| format!("wpkh([{FINGERPRINT}/84h/1h/0h]{ACCOUNT}/{branch}/*)");
-    Ok(TestWallet {
-        mnemonic: MNEMONIC,
-        path: "m/84'/1'/0'",
-        vpub: base58::encode_check(&slip132),
-        descriptors: [descriptor(0), descriptor(1)],
-        receive: receive.into_iter().map(address).collect(),
-        change: change.into_iter().map(address).collect(),
-        balance,
-        transactions,
-    })
-}
+impl Keys {
+    pub(super) fn derive() -> Result<Self, bip32::Error> {
+        let (secp, account) = (Secp256k1::verification_only(), Xpub::from_str(ACCOUNT)?);
+        let key = |branch: Branch, index: u32| {
+            let path = [ChildNumber::from_normal_idx(branch as u32)?, ChildNumber::from_normal_idx(index)?];
+            account.derive_pub(&secp, &path).map(Xpub::to_pub)
+        };
+        let keys =
+            |branch| (0..ADDRESSES).map(|index| key(branch, index)).collect::<Result<_, bip32::Error>>();
+        Ok(Self { account, receive: keys(Branch::Receive)?, change: keys(Branch::Change)? })
+    }
 
-fn keys() -> Result<[Vec<CompressedPublicKey>; 2], bip32::Error> {
-    let (secp, account) = (Secp256k1::verification_only(), Xpub::from_str(ACCOUNT)?);
-    let key = |branch: Branch, index: u32| {
-        let path = [ChildNumber::from_normal_idx(branch as u32)?, ChildNumber::from_normal_idx(index)?];
-        account.derive_pub(&secp, &path).map(Xpub::to_pub)
-    };
-    let branch = |branch| (0..ADDRESSES).map(|index| key(branch, index)).collect::<Result<_, bip32::Error>>();
-    Ok([branch(Branch::Receive)?, branch(Branch::Change)?])
+    /// The locks of its receive and its change addresses.
+    pub(super) fn locks(&self) -> [Vec<Lock>; 2] {
+        let lock = |key: &CompressedPublicKey| Lock { kind: Kind::P2wpkh, key: key.to_bytes() };
+        [&self.receive, &self.change].map(|keys| keys.iter().map(lock).collect())
+    }
+
+    /// The wallet, with what the chain has for it.
+    pub(super) fn wallet(&self, balance: u64, transactions: usize) -> TestWallet {
+        let address = |key: &CompressedPublicKey| Address::p2wpkh(key, Network::Regtest);
+        let mut slip132 = self.account.encode();
+        slip132[..4].copy_from_slice(&VPUB);
+        let descriptor = |branch| format!("wpkh([{FINGERPRINT}/84h/1h/0h]{ACCOUNT}/{}/*)", branch as u32);
+        TestWallet {
+            mnemonic: MNEMONIC,
+            path: "m/84'/1'/0'",
+            vpub: base58::encode_check(&slip132),
+            descriptors: [Branch::Receive, Branch::Change].map(descriptor),
+            receive: self.receive.iter().map(address).collect(),
+            change: self.change.iter().map(address).collect(),
+            balance,
+            transactions,
+        }
+    }
 }

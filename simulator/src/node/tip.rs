@@ -2,6 +2,8 @@
 
 use std::iter;
 
+use bitcoin::{Txid, hashes::Hash as _};
+
 use super::NodePlan;
 use crate::{
     SimTime,
@@ -64,7 +66,7 @@ impl Tip {
     }
 
     /// Where a transaction is confirmed, and on which run of blocks.
-    pub(super) fn place<'a>(&self, chain: &'a Chain, txid: &bitcoin::Txid) -> Option<(&'a Segment, Place)> {
+    pub(super) fn place<'a>(&self, chain: &'a Chain, txid: &Txid) -> Option<(&'a Segment, Place)> {
         self.runs(chain).find_map(|(segment, top)| {
             segment.place(txid).filter(|place| place.height <= top).map(|place| (segment, place))
         })
@@ -74,7 +76,7 @@ impl Tip {
     pub(super) fn others(&self, chain: &Chain) -> Vec<Digest> {
         let heights = self.trunk + 1..=self.height();
         let blocks = heights.filter_map(|height| self.block(chain, height));
-        blocks.map(|block| *AsRef::<[u8; 32]>::as_ref(&block.hash)).collect()
+        blocks.map(|block| block.hash.to_byte_array()).collect()
     }
 }
 
