@@ -1,0 +1,209 @@
+//! One connection: bytes in, bytes out, and a session between.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_tungstenite::{
+    WebSocketStream, accept_async_with_config,
+    tungstenite::{Message, protocol::WebSocketConfig},
+};
+use tracing::trace;
+
+use super::{
+    Clock, Server, Transport,
+    credentials::Credentials,
+    lines::{Lines, Piece},
+};
+use crate::{
+    SimTime,
+    grammar::{End, Framing, HalfClose, Reaction, Session},
+};
+
+/// How long a handshake may take, and a write that the client does not read (max_send_delay of aiorpcX).
+const STUCK: Duration = Duration::from_secs(20);
+/// How soon after a request the end of the client's side must come to spoil the answer, where it does.
+const AT_ONCE: Duration = Duration::from_millis(1);
+const READ: usize = 8 * 1_024;
+
+/// A stream that may be reset.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Serves one client until either side has enough.
+pub(super) async fn serve(stream: TcpStream, transport: Transport, server: Arc<Server>, clock: Clock) {
+    let served = match transport {
+        Transport::Tcp => lines(stream, &server, clock).await,
+        Transport::Tls(credentials) => match secure(stream, &credentials).await {
+            Ok(stream) => lines(stream, &server, clock).await,
+            Err(error) => Err(error),
+        },
+        Transport::WebSocket => messages(stream, &server, clock).await,
+        Transport::SecureWebSocket(credentials) => match secure(stream, &credentials).await {
+            Ok(stream) => messages(stream, &server, clock).await,
+            Err(error) => Err(error),
+        },
+    };
+    if let Err(error) = served {
+        trace!(%error, "a connection ended");
+    }
+}
+
+async fn secure(stream: TcpStream, credentials: &Credentials) -> io::Result<TlsStream<TcpStream>> {
+    let config = credentials.config().map_err(io::Error::other)?;
+    timeout(STUCK, TlsAcceptor::from(config).accept(stream)).await?
+}
+
+/// A session and the clocks that drive it.
+struct Driven<'s> {
+    session: Session,
+    server: &'s Server,
+    clock: Clock,
+    last_heard: Instant,
+    /// Up to when the client was told of changes.
+    told: SimTime,
+    /// When the session wants to be asked again.
+    next: Option<SimTime>,
+}
+
+impl<'s> Driven<'s> {
+    fn new(server: &'s Server, framing: Framing, clock: Clock) -> Self {
+        let session =
+            Session::new(Arc::clone(&server.grammar), Arc::clone(&server.identity), framing, clock.now());
+        Self { session, server, clock, last_heard: Instant::now(), told: clock.now(), next: None }
+    }
+
+    fn hear(&mut self, pieces: Vec<Piece>) {
+        self.last_heard = Instant::now();
+        let now = self.clock.now();
+        let view = self.server.node.view(now);
+        for piece in pieces {
+            match piece {
+                Piece::Line(line) => self.session.receive(&line, &view, now),
+                Piece::TooLong => self.session.receive_too_much(now),
+            }
+        }
+    }
+
+    /// What is to be done now.
+    fn react(&mut self) -> Reaction {
+        let reaction = self.session.flush(self.clock.now());
+        self.next = reaction.next;
+        reaction
+    }
+
+    /// Waits until time alone makes something happen. False when that is the end.
+    async fn wait(&mut self) -> bool {
+        let change = self.server.node.next_change(self.told);
+        let due = |moment: SimTime| Instant::now() + self.clock.until(moment);
+        let silence = self.server.grammar.patience().map(|patience| self.last_heard + patience);
+        let wake = [self.next.map(due), change.map(due), silence].into_iter().flatten().min();
+        match wake {
+            Some(wake) => sleep_until(wake).await,
+            None => std::future::pending().await,
+        }
+        let now = self.clock.now();
+        if change.is_some_and(|change| change <= now) {
+            self.session.advance(&self.server.node.view(now), now);
+            self.told = now;
+        }
+        silence.is_none_or(|silence| Instant::now() < silence)
+    }
+}
+
+async fn lines<S: Socket>(mut stream: S, server: &Server, clock: Clock) -> io::Result<()> {
+    let mut driven = Driven::new(server, Framing::Lines, clock);
+    let mut lines = Lines::new(server.grammar.longest_line());
+    let mut half_closed = false;
+    loop {
+        let reaction = driven.react();
+        for write in &reaction.writes {
+            timeout(STUCK, stream.write_all(write)).await??;
+        }
+        timeout(STUCK, stream.flush()).await??;
+        match reaction.end {
+            Some(End::Close) => return stream.shutdown().await,
+            Some(End::Reset) => return stream.tcp().set_zero_linger(),
+            None if half_closed && reaction.next.is_none() => return stream.shutdown().await,
+            None => {}
+        }
+        let mut bytes = [0; READ];
+        tokio::select! {
+            read = stream.read(&mut bytes), if !half_closed => match read? {
+                0 => match server.grammar.half_close() {
+                    HalfClose::Drops => return Ok(()),
+                    HalfClose::Answers => half_closed = true,
+                    HalfClose::AnswersUnfinished => {
+                        half_closed = true;
+                        let rest = lines.rest();
+                        if !rest.is_empty() {
+                            driven.hear(vec![Piece::Line(rest)]);
+                        }
+                    }
+                },
+                count => {
+                    driven.hear(lines.take(&bytes[..count]));
+                    if server.grammar.half_close() == HalfClose::Drops && is_over(stream.tcp()).await {
+                        return Ok(());
+                    }
+                }
+            },
+            goes_on = driven.wait() => if !goes_on {
+                return stream.shutdown().await;
+            },
+        }
+    }
+}
+
+/// Whether the client has already said that it will send no more.
+async fn is_over(stream: &TcpStream) -> bool {
+    matches!(timeout(AT_ONCE, stream.peek(&mut [0])).await, Ok(Ok(0)))
+}
+
+async fn messages<S: Socket>(stream: S, server: &Server, clock: Clock) -> io::Result<()> {
+    let longest = server.grammar.longest_line();
+    let config = WebSocketConfig::default().max_message_size(Some(longest)).max_frame_size(Some(longest));
+    let accepted = timeout(STUCK, pin!(accept_async_with_config(stream, Some(config)))).await?;
+    let mut socket: WebSocketStream<S> = accepted.map_err(io::Error::other)?;
+    let mut driven = Driven::new(server, Framing::Messages, clock);
+    loop {
+        let reaction = driven.react();
+        for write in reaction.writes {
+            let text = String::from_utf8(write).map_err(io::Error::other)?;
+            timeout(STUCK, socket.send(Message::text(text))).await?.map_err(io::Error::other)?;
+        }
+        if reaction.end.is_some() {
+            return socket.close(None).await.map_err(io::Error::other);
+        }
+        tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => driven.hear(vec![Piece::Line(text.as_bytes().to_vec())]),
+                Some(Ok(Message::Binary(bytes))) => driven.hear(vec![Piece::Line(bytes.to_vec())]),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(io::Error::other(error)),
+                None => return Ok(()),
+            },
+            goes_on = driven.wait() => if !goes_on {
+                return socket.close(None).await.map_err(io::Error::other);
+            },
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Servers on sockets: listeners, TLS and WebSocket around [`Session`](crate::grammar::Session)s.
+//!
+//! A server that nobody talks to costs a socket and a few hundred bytes: a handful of tasks accept for all
+//! listeners, a TLS configuration is made when the first client greets, and a task lives as long as its connection.
+
+mod accept;
+mod clock;
+mod connection;
+mod credentials;
+mod lines;
+
+use std::{net::SocketAddr, sync::Arc};
+
+pub use accept::{Listening, ServeError, listen};
+pub use clock::Clock;
+pub use credentials::Credentials;
+
+use crate::{
+    grammar::{Grammar, Identity},
+    node::Node,
+};
+
+/// A server: how it speaks, what it says of itself, and what it sees.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// How it speaks.
+    pub grammar: Arc<Grammar>,
+    /// What its operator configured.
+    pub identity: Arc<Identity>,
+    /// The node behind it.
+    pub node: Arc<Node>,
+}
+
+/// Where a server listens, and how.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The address; port 0 takes any.
+    pub address: SocketAddr,
+    /// What is spoken there.
+    pub transport: Transport,
+    /// Who answers.
+    pub server: Arc<Server>,
+}
+
+/// What carries the protocol.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Lines over TCP.
+    Tcp,
+    /// Lines over TLS.
+    Tls(Arc<Credentials>),
+    /// Messages over WebSocket.
+    WebSocket,
+    /// Messages over WebSocket over TLS.
+    SecureWebSocket(Arc<Credentials>),
+}
