@@ -70,8 +70,8 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
                 let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
                 let place = value["id"].as_f64().map(|id| id - 700.0);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small id")]
-                let exchange =
-                    place.and_then(|place| exchanges[first..].iter_mut().nth(place as usize - first));
+                let exchange = place.map(|place| place as usize).filter(|place| *place >= first);
+                let exchange = exchange.and_then(|place| exchanges.get_mut(place));
                 if let Some(exchange) = exchange {
                     let response = Recorded::new(line.as_bytes(), Recorded::LIMIT);
                     exchange.answer =
