@@ -188,7 +188,7 @@ impl Dialer {
         Self { names, guard, proxy, tls: tls::Connector::new(), limits }
     }
 
-    /// The limits of every session.
+    /// The limits of a usual session, and of everything else that is done here.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -254,8 +254,8 @@ impl Dialer {
         Some(name.as_str().to_owned())
     }
 
-    /// Opens a session with an endpoint of the route's host.
-    pub async fn dial(&self, endpoint: &Endpoint, route: &Route) -> Dialled {
+    /// Opens a session with an endpoint of the route's host, within limits.
+    pub async fn dial(&self, endpoint: &Endpoint, route: &Route, limits: &Limits) -> Dialled {
         let started = Instant::now();
         let meter = Meter::default();
         let mut dialled = Dialled {
@@ -266,19 +266,24 @@ impl Dialer {
             meter: meter.clone(),
             session: Err(DialError::Refused),
         };
-        dialled.session = match self.connect(endpoint, route).await {
+        dialled.session = match self.connect(endpoint, route, limits).await {
             Err(error) => Err(error),
             Ok(socket) => {
                 dialled.connect = Some(started.elapsed());
-                let stream = Metered::new(socket, meter, self.limits.bytes);
-                self.open(endpoint, stream, started, &mut dialled).await
+                let stream = Metered::new(socket, meter, limits.bytes);
+                self.open(endpoint, stream, started + limits.visit, limits, &mut dialled).await
             }
         };
         dialled
     }
 
-    async fn connect(&self, endpoint: &Endpoint, route: &Route) -> Result<TcpStream, DialError> {
-        let deadline = Instant::now() + self.limits.connect;
+    async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        route: &Route,
+        limits: &Limits,
+    ) -> Result<TcpStream, DialError> {
+        let deadline = Instant::now() + limits.connect;
         let port = endpoint.port.get();
         let socket = match (&self.proxy, route.address) {
             (None, Some(ip)) => timeout_at(deadline, TcpStream::connect(SocketAddr::new(ip, port)))
@@ -305,14 +310,15 @@ impl Dialer {
         &self,
         endpoint: &Endpoint,
         stream: Metered<TcpStream>,
-        started: Instant,
+        deadline: Instant,
+        limits: &Limits,
         dialled: &mut Dialled,
     ) -> Result<Session, DialError> {
         let mut stream: BoxStream = Box::new(stream);
         if endpoint.transport.is_encrypted() {
             let began = Instant::now();
             let handshake = self.tls.connect(&endpoint.host, stream);
-            let (facts, encrypted) = timeout_at(began + self.limits.connect, handshake)
+            let (facts, encrypted) = timeout_at(began + limits.connect, handshake)
                 .await
                 .map_err(|_| DialError::OutOfTime("TLS"))?;
             dialled.tls = facts;
@@ -323,7 +329,7 @@ impl Dialer {
             Transport::Tcp | Transport::Tls => Channel::Lines(Lines::new(stream)),
             Transport::Ws | Transport::Wss => {
                 let began = Instant::now();
-                let upgraded = timeout_at(began + self.limits.connect, self.upgrade(endpoint, stream))
+                let upgraded = timeout_at(began + limits.connect, Self::upgrade(endpoint, stream, limits))
                     .await
                     .map_err(|_| DialError::OutOfTime("WebSocket"))?
                     .map_err(|e| DialError::WebSocket(e.into()))?;
@@ -331,18 +337,18 @@ impl Dialer {
                 Channel::Messages(Box::new(upgraded))
             }
         };
-        Ok(Session::new(channel, self.limits, started + self.limits.visit))
+        Ok(Session::new(channel, *limits, deadline))
     }
 
     async fn upgrade(
-        &self,
         endpoint: &Endpoint,
         stream: BoxStream,
+        limits: &Limits,
     ) -> Result<tokio_tungstenite::WebSocketStream<BoxStream>, tungstenite::Error> {
         let config = WebSocketConfig::default()
             .read_buffer_size(4 << 10)
-            .max_message_size(Some(self.limits.line))
-            .max_frame_size(Some(self.limits.line));
+            .max_message_size(Some(limits.line))
+            .max_frame_size(Some(limits.line));
         let (socket, _) = client_async_with_config(format!("{endpoint}/"), stream, Some(config)).await?;
         Ok(socket)
     }

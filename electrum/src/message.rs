@@ -4,7 +4,7 @@
 //! members that route a message are read; the rest stays raw until a probe reads it as what it
 //! expects. Everything here is pure, so that archived bytes are read by the same code.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -268,6 +268,36 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// What a server says without being asked, borrowed from its bytes.
+#[derive(Clone, Debug)]
+pub struct Notification<'a> {
+    /// What it is about: the method that was subscribed to.
+    pub method: Cow<'a, str>,
+    params: Option<&'a RawValue>,
+}
+
+impl<'a> Notification<'a> {
+    /// Reads one notification. `None` where the bytes are none.
+    #[must_use]
+    pub fn read(line: &'a [u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Said<'a> {
+            #[serde(borrow)]
+            method: Cow<'a, str>,
+            #[serde(borrow, default)]
+            params: Option<&'a RawValue>,
+        }
+        let Said { method, params } = serde_json::from_slice(line).ok()?;
+        Some(Self { method, params })
+    }
+
+    /// What it says, read as what the caller expects, or `None` where it is something else.
+    #[must_use]
+    pub fn params<T: Deserialize<'a>>(&self) -> Option<T> {
+        serde_json::from_str(self.params?.get()).ok()
+    }
+}
+
 fn read_error(text: &str) -> RpcError {
     #[derive(Deserialize)]
     struct Object {
@@ -310,6 +340,20 @@ mod tests {
         }
         let text = Request::call(Id::Text("é\"".to_owned()), "x", "[]");
         assert!(text.is_answered_by(&ids(r#"{"id":"\u00e9\"","result":1}"#)));
+    }
+
+    #[test]
+    fn notifications_are_read_as_what_they_should_be_or_not_at_all() {
+        let line = br#"{"jsonrpc":"2.0","method":"blockchain.headers.subscribe","params":[{"height":7}]   }"#;
+        let said = Notification::read(line).expect("a notification");
+        assert_eq!(said.method, "blockchain.headers.subscribe");
+        assert_eq!(said.params::<[serde_json::Value; 1]>().expect("one")[0]["height"], 7);
+        assert!(said.params::<[u32; 1]>().is_none());
+        let silent = Notification::read(br#"{"method":"\u0061"}"#).expect("a notification");
+        assert!(silent.method == "a" && silent.params::<Vec<u32>>().is_none());
+        for other in ["", "{", "[]", r#"{"id":1,"result":2}"#, r#"{"method":7}"#] {
+            assert!(Notification::read(other.as_bytes()).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// A session over a stream that carries lines. Its time runs from now.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, limits: Limits) -> Self {
+        Self::new(Channel::Lines(Lines::new(Box::new(stream))), limits, Instant::now() + limits.visit)
+    }
+
     pub(crate) fn new(channel: Channel, limits: Limits, deadline: Instant) -> Self {
         Self { channel, limits, deadline, next_ticket: 0, pending: VecDeque::new(), unasked: 0 }
     }
@@ -299,8 +304,7 @@ mod tests {
 
     fn session(limits: Limits) -> (Session, DuplexStream) {
         let (ours, theirs) = duplex(1 << 22);
-        let channel = Channel::Lines(Lines::new(Box::new(ours)));
-        (Session::new(channel, limits, Instant::now() + limits.visit), theirs)
+        (Session::over(ours, limits), theirs)
     }
 
     fn call(id: u32) -> Request {

@@ -25,7 +25,7 @@ pub struct Facts {
 }
 
 /// A server's best block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Tip {
     /// Height.
     pub height: u32,
@@ -93,16 +93,24 @@ impl Facts {
 }
 
 fn read_tip(answer: &Answer<'_>) -> Option<Tip> {
-    #[derive(serde::Deserialize)]
-    struct Best<'a> {
-        height: u32,
-        #[serde(borrow)]
-        hex: &'a RawValue,
+    answer.result::<Best<'_>>()?.tip()
+}
+
+/// How servers write their best block, in answers and in notifications.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Best<'a> {
+    height: u32,
+    #[serde(borrow)]
+    hex: &'a RawValue,
+}
+
+impl Best<'_> {
+    /// The block, where what was sent is a header.
+    pub(crate) fn tip(&self) -> Option<Tip> {
+        let hex: String = serde_json::from_str(self.hex.get()).ok()?;
+        let header = electrum::proof::header::decode(&hex).ok()?;
+        Some(Tip { height: self.height, hash: header.block_hash().to_string() })
     }
-    let best = answer.result::<Best<'_>>()?;
-    let hex: String = serde_json::from_str(best.hex.get()).ok()?;
-    let header = electrum::proof::header::decode(&hex).ok()?;
-    Some(Tip { height: best.height, hash: header.block_hash().to_string() })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod purpose;
 pub mod seconds;
 pub mod visit;
+pub mod watch;
 
 pub use archive::Archive;
 pub use exchange::{Exchange, Recorded};

@@ -130,7 +130,7 @@ pub struct Heard {
 }
 
 impl Unasked {
-    /// Messages that are kept of a visit that asks and leaves.
+    /// Messages that are kept of a visit that asks and leaves. Of one that listens all are.
     pub const KEPT: usize = 8;
     /// Bytes kept of each.
     pub const LIMIT: usize = 1_024;

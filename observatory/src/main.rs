@@ -2,7 +2,9 @@
 //! line and an exit code; what the commands do is in their modules.
 
 mod output;
+mod plan;
 mod scan;
+mod scope;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Scan(Box<scan::Arguments>),
+    Plan(Box<plan::Arguments>),
 }
 
 #[tokio::main]
@@ -33,6 +36,7 @@ async fn main() -> ExitCode {
         .init();
     let done = match arguments.command {
         Command::Scan(arguments) => scan::run(*arguments).await,
+        Command::Plan(arguments) => plan::run(*arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -109,7 +109,7 @@ fn objects() -> anyhow::Result<Value> {
         let (transaction, script) = (&chain["conf_tx"], &chain["spk"][address]);
         anyhow::Ok(json!({
             "kind": kind, "script": script, "txid": transaction["txid"], "height": transaction["height"],
-            "position": transaction["pos"], "history": 3,
+            "position": transaction["pos"], "levels": 2, "history": 3,
         }))
     };
     Ok(json!({ "outputs": [output("p2pkh")?, output("p2wpkh")?, output("p2tr")?] }))

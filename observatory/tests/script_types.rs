@@ -33,7 +33,7 @@ impl Client {
     async fn connect(endpoint: &Endpoint) -> anyhow::Result<Self> {
         let dialer = Dialer::new(Names::system(), Guard::AllowPrivate, None, Limits::default());
         let route = dialer.resolve(&endpoint.host).await.route?;
-        let session = dialer.dial(endpoint, &route).await.session?;
+        let session = dialer.dial(endpoint, &route, dialer.limits()).await.session?;
         let mut client = Self { session, next_id: 0 };
         let _: Value =
             client.call("server.version", json!(["electrum-observatory/test", ["1.4", "1.6"]])).await?;

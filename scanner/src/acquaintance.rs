@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use electrum::Host;
+use electrum::{Endpoint, Host};
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
 
@@ -24,6 +24,8 @@ pub struct Acquaintance {
     pub hellos: usize,
     /// Whether its name has addresses of both families.
     pub dual_stack: bool,
+    /// Endpoints that answered when they were last visited.
+    pub answering: BTreeSet<Endpoint>,
     /// How much it can take.
     pub constitution: Constitution,
 }
@@ -43,30 +45,36 @@ pub enum Constitution {
 impl Acquaintance {
     /// Takes in a visit.
     pub fn take(&mut self, visit: &Visit) {
-        let asked: BTreeSet<&str> = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
+        let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
+        self.asked(&visit.purpose, &asked, visit.started_at);
+        let addresses = &visit.resolution.addresses;
+        self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
+        if matches!(visit.purpose, Purpose::Light | Purpose::Deep | Purpose::Watch) {
+            if visit.outcome == Outcome::Answered {
+                self.answering.insert(visit.endpoint.clone());
+            } else {
+                self.answering.remove(&visit.endpoint);
+            }
+        }
+        self.constitution = self.constitution.max(constitution(visit));
+    }
+
+    /// Takes in what a visit asked, whatever the answers were.
+    pub(crate) fn asked(&mut self, purpose: &Purpose, asked: &BTreeSet<&str>, at: Timestamp) {
         let occasion = |id: &&str| probe(id).map(|probe| probe.occasion);
         self.played += asked
             .iter()
             .filter(|id| matches!(occasion(id), Some(Occasion::Card | Occasion::Opening | Occasion::Last)))
             .count();
-        match visit.purpose {
-            Purpose::Deep | Purpose::Opening => self.deep(visit),
-            Purpose::ParseError => {
-                self.latest_parse_error = self.latest_parse_error.max(Some(visit.started_at));
+        match purpose {
+            // Where there was no session nothing was asked.
+            Purpose::Deep | Purpose::Opening if !asked.is_empty() => {
+                self.deep_visits += 1;
+                self.latest_deep = self.latest_deep.max(Some(at));
             }
+            Purpose::ParseError => self.latest_parse_error = self.latest_parse_error.max(Some(at)),
             Purpose::TlsStack { .. } => self.hellos += 1,
             _ => {}
-        }
-        let addresses = &visit.resolution.addresses;
-        self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
-        self.constitution = self.constitution.max(constitution(visit));
-    }
-
-    fn deep(&mut self, visit: &Visit) {
-        // Where there was no session nothing was asked.
-        if !visit.exchanges.is_empty() {
-            self.deep_visits += 1;
-            self.latest_deep = self.latest_deep.max(Some(visit.started_at));
         }
     }
 }
@@ -103,6 +111,22 @@ impl Acquaintances {
     #[must_use]
     pub fn of(&self, server: &Host) -> Acquaintance {
         self.0.get(server).cloned().unwrap_or_default()
+    }
+
+    /// Takes in that a visit was made, whatever the answers were.
+    pub(crate) fn asked(&mut self, server: &Host, purpose: &Purpose, asked: &BTreeSet<&str>, at: Timestamp) {
+        self.0.entry(server.clone()).or_default().asked(purpose, asked, at);
+    }
+
+    /// What is known of one server, and of nobody else.
+    pub(crate) fn only(&self, server: &Host) -> Self {
+        Self(
+            self.0
+                .get_key_value(server)
+                .map(|(host, known)| (host.clone(), known.clone()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// Everybody.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use electrum::{Endpoint, tls::Hello};
+use electrum::{Endpoint, Host, Transport, tls::Hello};
 use jiff::Timestamp;
 use model::{
     Purpose,
@@ -11,9 +11,10 @@ use model::{
 };
 
 use crate::{
-    acquaintance::{Acquaintance, Constitution},
+    acquaintance::{Acquaintance, Acquaintances, Constitution},
     ledger::{Class, MOST_ERRORS},
     probe::{Occasion, Offer, Probe, catalogue, probe},
+    term::Watch,
 };
 
 /// How much a scan wants to know.
@@ -48,6 +49,8 @@ pub enum Agenda {
     Objects,
     /// One visit of a series.
     Twin(Twin),
+    /// To listen.
+    Watch(Watch),
     /// An unusual TLS hello.
     Hello(Hello),
     /// To be given a TLS session ticket.
@@ -69,6 +72,7 @@ impl Agenda {
             }
             Self::Deep { .. } | Self::Opening(_) | Self::Objects => Class::Deep,
             Self::ParseError(_) => Class::ParseError,
+            Self::Watch(_) => Class::Watch,
         }
     }
 
@@ -82,6 +86,7 @@ impl Agenda {
             Self::ParseError(_) => Purpose::ParseError,
             Self::Objects => Purpose::Objects,
             Self::Twin(twin) => Purpose::Twin(twin.clone()),
+            Self::Watch(_) => Purpose::Watch,
             Self::Hello(hello) => Purpose::TlsStack { hello: *hello },
             Self::Ticket => Purpose::Ticket,
             Self::Redeem { from } => Purpose::Resumption { from: from.clone() },
@@ -108,6 +113,7 @@ impl Agenda {
             Self::ParseError(_) => TO_GREET.iter().filter_map(|id| probe(id)).collect(),
             Self::Objects => TO_FIND.iter().filter_map(|id| probe(id)).collect(),
             Self::Twin(_) => TO_COMPARE.iter().filter_map(|id| probe(id)).collect(),
+            Self::Watch(_) => TO_WATCH.iter().filter_map(|id| probe(id)).collect(),
             Self::Hello(_) | Self::Ticket | Self::Redeem { .. } => Vec::new(),
         }
     }
@@ -122,6 +128,16 @@ impl Agenda {
         }
     }
 
+    /// The names of everything that is asked.
+    pub(crate) fn asked(&self) -> Vec<&'static str> {
+        self.probes().into_iter().chain(self.cards().iter().copied()).map(|probe| probe.id).collect()
+    }
+
+    /// Notes that a visit with this agenda was made, whatever the answers were.
+    pub(crate) fn note(&self, acquaintances: &mut Acquaintances, server: &Host, at: Timestamp) {
+        acquaintances.asked(server, &self.purpose(), &self.asked().into_iter().collect(), at);
+    }
+
     /// What may still be done where it is too soon for this.
     #[must_use]
     pub fn lighter(&self) -> Option<Self> {
@@ -131,6 +147,7 @@ impl Agenda {
             Self::Light { .. }
             | Self::Objects
             | Self::Twin(_)
+            | Self::Watch(_)
             | Self::Hello(_)
             | Self::Ticket
             | Self::Redeem { .. } => None,
@@ -142,6 +159,9 @@ impl Agenda {
 const TO_GREET: &[&str] = &["H1"];
 /// What a visit asks that looks for objects.
 const TO_FIND: &[&str] = &["H1", "C1"];
+/// What a watch asks before it listens: it subscribes to blocks (L1) and to a script that nobody uses (L6), and
+/// takes the peer list (L4) and the state of the node (L5).
+const TO_WATCH: &[&str] = &["H1", "C1", "M4", "L6", "F1", "F2"];
 /// What both arms of a series ask: whatever a server could tell one client and not the other.
 const TO_COMPARE: &[&str] =
     &["H1", "M1", "M2", "M4", "C1", "F1", "C7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"];
@@ -228,6 +248,16 @@ pub fn itineraries(
     endpoints.iter().map(|endpoint| (endpoint.clone(), agendas(endpoint))).collect()
 }
 
+/// Where a server is watched: at one endpoint that answered lately, the one that wallets would use. None where
+/// nothing answered, or where it serves one client at a time, which should be its owner.
+#[must_use]
+pub fn lookout(acquaintance: &Acquaintance) -> Option<&Endpoint> {
+    let unlike_wallets =
+        |endpoint: &&Endpoint| (endpoint.transport != Transport::Tls, !endpoint.transport.is_encrypted());
+    let answering = acquaintance.answering.iter();
+    answering.min_by_key(unlike_wallets).filter(|_| acquaintance.constitution == Constitution::Robust)
+}
+
 /// How a visit names itself that is to be taken for a wallet's. The other arm of its series comes from the same
 /// address with our own name.
 #[must_use]
@@ -263,7 +293,7 @@ mod tests {
         let in_catalogue: BTreeSet<&str> = dear.into_iter().map(|probe| probe.id).collect();
         assert_eq!(DECK.iter().copied().collect::<BTreeSet<_>>(), in_catalogue);
         assert_eq!(DECK.len(), in_catalogue.len());
-        for id in TO_GREET.iter().chain(TO_FIND).chain(TO_COMPARE) {
+        for id in TO_GREET.iter().chain(TO_FIND).chain(TO_COMPARE).chain(TO_WATCH) {
             assert!(probe(id).is_some_and(|probe| probe.occasion.risk().is_none()), "{id}");
         }
     }
@@ -290,8 +320,9 @@ mod tests {
                 *asked.entry(probe.id).or_default() += 1;
             }
         }
+        let of_rounds = catalogue().filter(|probe| probe.occasion != Occasion::Watch);
         let missing: Vec<_> =
-            catalogue().filter(|probe| !asked.contains_key(probe.id)).map(|p| p.id).collect();
+            of_rounds.filter(|probe| !asked.contains_key(probe.id)).map(|probe| probe.id).collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!(asked["E9"], 1);
         assert_eq!(offers.len(), 2, "H2 is asked too: {offers:?}");

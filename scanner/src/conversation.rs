@@ -6,6 +6,7 @@ use std::time::Duration;
 use electrum::{
     Endpoint,
     dial::{DialError, Dialer, Route},
+    limits::Limits,
     message::{Answer, Id, Request, RpcError},
     session::{Event, Line, Session, SessionError, Ticket},
     tls,
@@ -40,6 +41,18 @@ pub struct Conversation {
     first_took: Option<Duration>,
     exchanges: Vec<Exchange>,
     unasked: Vec<Heard>,
+    keeps: usize,
+}
+
+/// When a conversation begins, and how far it may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// The moment from which all its times are counted.
+    pub began: Instant,
+    /// What the server may send.
+    pub limits: Limits,
+    /// Messages that are kept of those that nobody asked for.
+    pub keeps: usize,
 }
 
 /// What opening a connection showed, whether it led to a conversation or not.
@@ -107,11 +120,16 @@ struct Awaited {
 
 impl Conversation {
     /// Opens a connection, and charges it.
-    pub async fn open(dialer: &Dialer, endpoint: &Endpoint, route: &Route, mut permit: Permit) -> Opened {
-        let began = Instant::now();
+    pub async fn open(
+        dialer: &Dialer,
+        endpoint: &Endpoint,
+        route: &Route,
+        mut permit: Permit,
+        scope: Scope,
+    ) -> Opened {
         // The first charge of a permit always fits: a budget below it would buy nothing.
         let _ = permit.charge(CONNECTION_COST);
-        let dialled = dialer.dial(endpoint, route).await;
+        let dialled = dialer.dial(endpoint, route, &scope.limits).await;
         let seconds = |duration: Option<Duration>| duration.map(Seconds::from);
         let timings = Timings {
             connect: seconds(dialled.connect),
@@ -121,18 +139,23 @@ impl Conversation {
         };
         let conversation = match dialled.session {
             Err(error) => Err((error, permit)),
-            Ok(session) => Ok(Box::new(Self {
-                session,
-                permit,
-                began,
-                // Not to be guessed: an answer that was sent before its question cannot match it.
-                next_id: rand::random_range(1_000..1_000_000),
-                first_took: None,
-                exchanges: Vec::new(),
-                unasked: Vec::new(),
-            })),
+            Ok(session) => Ok(Box::new(Self::over(session, permit, scope))),
         };
         Opened { timings, tls: dialled.tls, meter: dialled.meter, conversation }
+    }
+
+    pub(crate) fn over(session: Session, permit: Permit, scope: Scope) -> Self {
+        Self {
+            session,
+            permit,
+            began: scope.began,
+            // Not to be guessed: an answer that was sent before its question cannot match it.
+            next_id: rand::random_range(1_000..1_000_000),
+            first_took: None,
+            exchanges: Vec::new(),
+            unasked: Vec::new(),
+            keeps: scope.keeps,
+        }
     }
 
     /// Asks questions in one write and waits for their answers; `read` sees each answer whole, as it comes.
@@ -225,11 +248,22 @@ impl Conversation {
             }
             read(&exchange.probe, &answer);
         }
-        if slowed_down {
-            self.leave_alone();
-            return Round::SlowedDown;
+        if slowed_down { Round::SlowedDown } else { Round::Done }
+    }
+
+    /// Waits for a message that nobody asked for, or until a time. Safe to cancel.
+    ///
+    /// # Errors
+    /// When the session ended.
+    pub async fn hear(&mut self, until: Instant) -> Result<(), SessionError> {
+        match tokio::time::timeout_at(until, self.session.receive()).await {
+            Err(_) => {}
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(Event::Unasked(line))) => self.keep_unasked(&line),
+            // Too late for its round.
+            Ok(Ok(Event::Answer(_, line))) => self.permit.charge_bytes(without_padding(&line.bytes)),
         }
-        Round::Done
+        Ok(())
     }
 
     fn told_to_stop(&self, error: &RpcError) -> Round {
@@ -244,7 +278,7 @@ impl Conversation {
 
     fn keep_unasked(&mut self, line: &Line) {
         self.permit.charge_bytes(without_padding(&line.bytes));
-        if self.unasked.len() < Unasked::KEPT {
+        if self.unasked.len() < self.keeps {
             let at = line.last_byte.saturating_duration_since(self.began).into();
             self.unasked.push(Heard { at, line: Recorded::new(&line.bytes, Unasked::LIMIT) });
         }
@@ -280,6 +314,28 @@ impl Conversation {
     #[must_use]
     pub fn unasked(&self) -> u32 {
         self.session.unasked()
+    }
+
+    /// Those of them that were kept.
+    #[must_use]
+    pub fn heard(&self) -> &[Heard] {
+        &self.unasked
+    }
+
+    /// Whether so much may be spent yet, in E.
+    #[must_use]
+    pub fn has_left(&self, cost: f64) -> bool {
+        self.permit.affords(cost)
+    }
+
+    /// Has the ledger count what was spent by now.
+    pub fn settle(&mut self) {
+        self.permit.settle(Instant::now());
+    }
+
+    /// Charges what answers show that they cost beyond what was charged for them.
+    pub(crate) fn charge_more(&mut self, cost: f64) {
+        self.permit.charge_more(cost);
     }
 
     /// Whether the error that may answer a question can be afforded, with a small good request before it.

@@ -107,22 +107,30 @@ async fn round(
     learnt: &mut Learnt,
 ) -> Result<(), Course> {
     match conversation.ask(questions, |probe, answer| learn(known, learnt, probe, answer)).await {
-        Round::Done => Ok(()),
-        Round::ToldToStop(said) => Err(Course::new(Outcome::ToldToStop, said)),
-        Round::SlowedDown => {
-            Err(Course::new(Outcome::Answered, "left early: its answers became slow".to_owned()))
-        }
         // Ours ran out; what did come in the meantime says more.
         Round::Ended(SessionError::OutOfTime) if known.protocol.is_none() => Err(ungreeted(conversation)),
         // To hang up is one of the answers to what is wrong.
         Round::Ended(SessionError::Closed | SessionError::Broken(_)) if provoked(conversation, agenda) => {
             Err(Course::new(Outcome::Answered, "hung up on what was wrong".to_owned()))
         }
+        round => early_end(conversation, round).map_or(Ok(()), Err),
+    }
+}
+
+/// How a conversation ended in a round, if it did.
+pub(crate) fn early_end(conversation: &Conversation, round: Round) -> Option<Course> {
+    match round {
+        Round::Done => None,
+        Round::ToldToStop(said) => Some(Course::new(Outcome::ToldToStop, said)),
+        Round::SlowedDown => {
+            conversation.leave_alone();
+            Some(Course::new(Outcome::Answered, "left early: its answers became slow".to_owned()))
+        }
         Round::Ended(error) => {
             if let SessionError::Broken(std::io::ErrorKind::ConnectionReset) = error {
                 conversation.leave_alone();
             }
-            Err(Course::new(of_session(&error), error.to_string()))
+            Some(Course::new(of_session(&error), error.to_string()))
         }
     }
 }

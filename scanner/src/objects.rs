@@ -16,6 +16,7 @@ use bitcoin::{
 use electrum::Network;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::find::SEARCH_COST;
 pub use self::find::find;
 
 /// Objects of one network.
@@ -41,8 +42,24 @@ pub struct Output {
     pub height: u32,
     /// The place of the transaction in the block.
     pub position: u32,
+    /// The levels of its merkle branch, which tell how many transactions the block has.
+    pub levels: u32,
     /// Transactions in the script's history when it was chosen.
     pub history: u32,
+}
+
+impl Output {
+    /// What a proof that it is in its block costs at most, in E.
+    #[must_use]
+    pub fn proof_price(&self) -> f64 {
+        proof_price(self.levels)
+    }
+}
+
+/// What a merkle proof costs a server that does not have the block in its cache, in E: it reads the ids of all
+/// transactions and hashes them (electrumx, session.py). With n levels there are at most 2ⁿ.
+fn proof_price(levels: u32) -> f64 {
+    0.25 + f64::from(1_u32 << levels.min(16)) * (1.0 / 10_000.0 + 1.0 / 2_500.0)
 }
 
 /// A script with a long history.
@@ -174,8 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn proofs_in_full_blocks_are_dear() {
+        assert!((proof_price(2) - 0.252).abs() < 1e-9);
+        // 4,096 transactions at the most.
+        assert!((proof_price(12) - 2.298).abs() < 1e-9);
+        assert!(proof_price(u32::MAX) < 40.0);
+    }
+
+    #[test]
     fn objects_survive_their_file_form() {
-        let text = r#"{"outputs":[{"kind":"p2wpkh","script":"00141111111111111111111111111111111111111111","txid":"f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16","height":170,"position":1,"history":3}]}"#;
+        let text = r#"{"outputs":[{"kind":"p2wpkh","script":"00141111111111111111111111111111111111111111","txid":"f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16","height":170,"position":1,"levels":1,"history":3}]}"#;
         let objects: Objects = serde_json::from_str(text).expect("reads");
         assert_eq!(serde_json::to_string(&objects).expect("writes"), text);
     }

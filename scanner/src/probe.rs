@@ -8,7 +8,7 @@ mod errors;
 mod scripts;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -50,6 +50,8 @@ pub enum Occasion {
     Opening,
     /// As the last message of a visit of its own, rarely.
     Last,
+    /// In watches, with some of what other visits ask.
+    Watch,
 }
 
 impl Occasion {
@@ -57,7 +59,7 @@ impl Occasion {
     #[must_use]
     pub fn risk(self) -> Option<f64> {
         match self {
-            Self::Light | Self::Deep => None,
+            Self::Light | Self::Deep | Self::Watch => None,
             Self::Card | Self::Opening => Some(ERROR_COST),
             Self::Last => Some(PARSE_ERROR_COST),
         }
@@ -140,12 +142,15 @@ pub struct Known {
     pub tip: Option<u32>,
     /// Whether a question about a script was answered without an error.
     pub script_answered: bool,
+    /// Whether our own last question put the fee estimates into the server's cache, where ElectrumX leaves them
+    /// until the next block.
+    pub estimates_cached: bool,
     /// Whether it claims to be software that does not survive what is wrong.
     pub fragile: bool,
 }
 
 /// The protocol versions offered in the greeting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Offer {
     /// 1.4 to 1.6: what Electrum 4.8 offers.
     Usual,

@@ -9,19 +9,21 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
     acquaintance::Acquaintances,
-    agenda::{Agenda, Profile, itineraries},
+    agenda::{Agenda, Profile},
     discovery::{Admission, Frontier, Listing, Refusals, Server, Source, own_websockets, parse_peers},
     gate::Gate,
+    itinerary::{self, Itinerary, planned},
     kin::Kin,
     objects::Objects,
     probe::Offer,
+    term::Watch,
     visit::{Visited, Visitor},
 };
 
 /// Visits under preparation for each that may run: most of them wait, out of politeness.
-const PREPARED_PER_PLACE: usize = 8;
+pub(crate) const PREPARED_PER_PLACE: usize = 8;
 /// How long visits under way may go on once we are asked to stop.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Servers that are asked for objects before a round goes without.
 const OBJECT_TRIES: usize = 5;
 
@@ -65,6 +67,8 @@ pub enum Event {
     Skipped(usize),
     /// From now on every server is asked about these.
     Objects(Arc<Objects>),
+    /// The rounds are over, and a watch over so many servers begins.
+    Watching(usize, Watch),
 }
 
 /// What a sweep begins and ends with.
@@ -109,22 +113,6 @@ struct Round<'a> {
     events: &'a mpsc::Sender<Event>,
 }
 
-/// Visits that are still to be made, one after the other.
-struct Itinerary(VecDeque<(Endpoint, Agenda)>);
-
-impl Itinerary {
-    fn at(endpoint: &Endpoint, agendas: impl IntoIterator<Item = Agenda>) -> Self {
-        Self(agendas.into_iter().map(|agenda| (endpoint.clone(), agenda)).collect())
-    }
-
-    /// One server's ticket, shown to another; and then to itself, because a refusal means something only where
-    /// the ticket was still good.
-    fn of_ticket((from, to): (Endpoint, Endpoint)) -> Self {
-        let redeem = || Agenda::Redeem { from: from.clone() };
-        Self(VecDeque::from([(from.clone(), Agenda::Ticket), (to, redeem()), (from.clone(), redeem())]))
-    }
-}
-
 impl Round<'_> {
     /// None where the round did not go to its end.
     async fn run(&mut self, number: u32) -> Option<()> {
@@ -153,22 +141,8 @@ impl Round<'_> {
         }
     }
 
-    /// What is to be done at these servers: first one endpoint of each, then the second ones, so that the
-    /// spacing between two visits to one server is mostly over before it is asked for.
     fn planned<'s>(&self, servers: impl Iterator<Item = &'s Server>) -> Vec<Itinerary> {
-        let now = Timestamp::now();
-        let mut ranked: Vec<(usize, Itinerary)> = Vec::new();
-        for server in servers {
-            // Encrypted endpoints come last in their order, and are what wallets use.
-            let endpoints: Vec<Endpoint> = server.endpoints().iter().rev().cloned().collect();
-            let acquaintance = self.world.acquaintances.of(server.host());
-            let series = rand::random_range(1..1 << 53);
-            let planned = itineraries(self.options.profile, &endpoints, &acquaintance, series, now);
-            let planned = planned.into_iter().map(|(endpoint, agendas)| Itinerary::at(&endpoint, agendas));
-            ranked.extend(planned.enumerate());
-        }
-        ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, itinerary)| itinerary).collect()
+        planned(servers, &self.world.acquaintances, self.options.profile, Timestamp::now())
     }
 
     /// Looks for objects, once in a sweep, where deep visits will want them. None where nobody listens any more
@@ -178,7 +152,7 @@ impl Round<'_> {
             return Some(());
         }
         let candidates: Vec<Endpoint> =
-            self.world.frontier.servers().filter_map(|server| server.endpoints().last().cloned()).collect();
+            self.world.frontier.servers().filter_map(itinerary::asked_for_objects).cloned().collect();
         let mut tries = 0;
         for endpoint in candidates {
             let learnt_from = self.learnt_from(&endpoint);
@@ -252,7 +226,9 @@ impl Round<'_> {
             }
         };
         self.world.acquaintances.take(&visited.visit);
-        self.world.kin.take(&visited.visit);
+        if self.options.profile == Profile::Deep {
+            self.world.kin.take(&visited.visit);
+        }
         let admission = self.admit(&visited);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
         let learnt = self.planned(admission.new.iter());

@@ -22,16 +22,20 @@ use model::{
     visit::{Resolution, Timings, Traffic, Unasked},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::SemaphorePermit, time::Instant};
+use tokio::{
+    sync::SemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     agenda::{Agenda, borrowed_name},
     aside::{self, Tickets},
-    conversation::{Conversation, traffic},
+    conversation::{Conversation, Scope, traffic},
     course::{self, Course},
     discovery::Exclusions,
     gate::Gate,
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
+    listen,
     objects::{self, Objects},
     outcome::{of_dial, of_route},
     probe::Known,
@@ -121,7 +125,12 @@ impl Visitor {
             Ok(route) => route,
         };
         let lighter = agenda.lighter();
-        let (place, permit, agenda) = match self.permit(endpoint, &route, agenda.class(), gate).await {
+        let permitted = self.permit(endpoint, &route, agenda.class(), gate);
+        let permitted = match agenda {
+            Agenda::Watch(watch) => timeout_at(watch.until, permitted).await.unwrap_or(Err(None)),
+            _ => permitted.await,
+        };
+        let (place, permit, agenda) = match permitted {
             Ok((place, permit)) => (place, permit, agenda),
             Err(Some(Denied::NotDue(_))) => {
                 let lighter = lighter.as_ref()?;
@@ -131,19 +140,22 @@ impl Visitor {
             Err(_) => return None,
         };
         visit.purpose = agenda.purpose();
-        visit.started_at = now();
         visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
+        // One moment, by both clocks: tip times are the one plus what the other measured.
         let began = Instant::now();
+        visit.started_at = now();
+        let scope = self.scope(agenda, began);
         let attend = async {
             match agenda {
                 Agenda::Hello(_) | Agenda::Ticket | Agenda::Redeem { .. } => {
-                    (self.step_aside(&mut visit, agenda, &route, permit).await, None)
+                    let course = self.step_aside(&mut visit, agenda, &route, permit).await;
+                    drop(place);
+                    (course, None)
                 }
-                _ => self.converse(&mut visit, agenda, &route, permit).await,
+                _ => self.converse(&mut visit, agenda, &route, permit, scope, (place, gate)).await,
             }
         };
         let ((course, objects), pointer) = tokio::join!(attend, self.dialer.pointer(&route));
-        drop(place);
         visit.timings.total = began.elapsed().into();
         visit.resolution.pointer = pointer;
         visit.outcome = course.outcome;
@@ -186,15 +198,24 @@ impl Visitor {
         agenda: &Agenda,
         route: &Route,
         permit: Permit,
+        scope: Scope,
+        (place, gate): (SemaphorePermit<'_>, &Gate),
     ) -> (Course, Option<Objects>) {
         let endpoint = visit.endpoint.clone();
-        let opened = Conversation::open(&self.dialer, &endpoint, route, permit).await;
+        let opened = Conversation::open(&self.dialer, &endpoint, route, permit, scope).await;
         visit.timings = Timings { dns: visit.timings.dns, ..opened.timings };
         visit.tls = opened.tls;
         let (course, found) = match opened.conversation {
             Ok(mut conversation) => {
                 let mut known = self.known(&endpoint, agenda);
-                let course = course::follow(&mut conversation, agenda, &mut known).await;
+                let mut course = course::follow(&mut conversation, agenda, &mut known).await;
+                if let (Agenda::Watch(watch), Outcome::Answered, None) =
+                    (agenda, course.outcome, &course.detail)
+                {
+                    // Who only listens needs no place.
+                    drop(place);
+                    course = watch.listen(&mut conversation, &mut known, scope.began, gate).await;
+                }
                 let found = match (agenda, known.tip) {
                     (Agenda::Objects, Some(tip)) => objects::find(&mut conversation, self.network, tip).await,
                     _ => None,
@@ -215,6 +236,16 @@ impl Visitor {
         };
         visit.traffic = traffic(&opened.meter);
         (course, found)
+    }
+
+    fn scope(&self, agenda: &Agenda, began: Instant) -> Scope {
+        let usual = *self.dialer.limits();
+        match agenda {
+            Agenda::Watch(_) => {
+                Scope { began, limits: listen::limits(usual), keeps: listen::MOST_HEARD as usize }
+            }
+            _ => Scope { began, limits: usual, keeps: Unasked::KEPT },
+        }
     }
 
     /// What needs a connection and no session.
@@ -253,12 +284,13 @@ impl Visitor {
             network: self.network,
             client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
             offer: agenda.offer(),
-            deep: matches!(agenda, Agenda::Deep { .. }),
+            deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
             control: self.control(endpoint, Timestamp::now()),
             objects: self.objects.get().cloned().unwrap_or_default(),
             protocol: None,
             tip: None,
             script_answered: false,
+            estimates_cached: false,
             fragile: false,
         }
     }

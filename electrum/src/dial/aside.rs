@@ -75,7 +75,7 @@ impl Dialer {
     }
 
     async fn stream(&self, endpoint: &Endpoint, route: &Route) -> Result<Metered<TcpStream>, DialError> {
-        let socket = self.connect(endpoint, route).await?;
+        let socket = self.connect(endpoint, route, &self.limits).await?;
         Ok(Metered::new(socket, Meter::default(), self.limits.bytes))
     }
 

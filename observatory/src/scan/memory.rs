@@ -24,7 +24,7 @@ const LOOKS_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 ///
 /// # Errors
 /// When the archive cannot be read. Single files that cannot are named and passed over.
-pub(super) async fn recall(
+pub(crate) async fn recall(
     archive: &Archive,
     network: Network,
     ledger: &Arc<Ledger>,
@@ -74,7 +74,7 @@ fn name(network: Network) -> String {
 ///
 /// # Errors
 /// [`Usage`] where the file is no list of objects.
-pub(super) async fn objects(
+pub(crate) async fn objects(
     archive: &Archive,
     network: Network,
     file: Option<&Path>,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use model::Outcome;
-use scanner::sweep::Event;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use model::{Outcome, Purpose};
+use scanner::{sweep::Event, watch::Watch};
+use tokio::time::Instant;
 
 /// The progress line.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ impl Progress {
                 self.bar.set_length(*visits as u64);
             }
             Event::Learnt { visits, .. } => self.bar.inc_length(*visits as u64),
+            // Watching is shown by its own line.
+            Event::Visited(visit) if visit.purpose == Purpose::Watch => return,
             Event::Visited(visit) => {
                 if visit.outcome == Outcome::Answered {
                     self.answered += 1;
@@ -47,8 +50,22 @@ impl Progress {
             }
             Event::Skipped(visits) => self.bar.inc(*visits as u64),
             Event::Objects(_) => {}
+            Event::Watching(servers, watch) => return self.watching(*servers, watch.clone()),
         }
         self.bar.set_message(format!("{} answered, {} failed", self.answered, self.failed));
+    }
+
+    /// From now on the line tells of the watch.
+    fn watching(&self, servers: usize, watch: Watch) {
+        let style = ProgressStyle::with_template("{spinner} watching {watch}");
+        let key = move |_: &ProgressState, line: &mut dyn std::fmt::Write| {
+            let left = watch.until.saturating_duration_since(Instant::now());
+            let tips = watch.tips();
+            // A line that cannot be written is not shown: there is nobody to tell.
+            let _ =
+                write!(line, "{servers} servers, told of blocks {tips} times, {} left", HumanDuration(left));
+        };
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("watch", key));
     }
 
     /// Clears the line.

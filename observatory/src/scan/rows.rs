@@ -7,7 +7,10 @@ use electrum::{Endpoint, text::printable, tls};
 use model::facts::{Facts, Tip};
 use serde::Serialize;
 
-use super::summary::{ServerSummary, Summary};
+use super::{
+    sightings::{Sightings, Told},
+    summary::{ServerSummary, Summary},
+};
 
 /// One server, as `scan --json` prints it (docs/data.md).
 #[derive(Debug, Serialize)]
@@ -22,6 +25,9 @@ struct Row<'a> {
     tip: Option<Tip>,
     latency_ms: Option<f64>,
     group: Option<String>,
+    /// What it told while it was watched; absent where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<&'a Told>,
 }
 
 /// The claim, and what the bytes say.
@@ -85,6 +91,7 @@ impl<'a> Row<'a> {
             tip: facts.tip,
             latency_ms: facts.latency.map(model::Seconds::as_millis),
             group: None,
+            watch: None,
         }
     }
 }
@@ -97,9 +104,10 @@ fn rows(summary: &Summary) -> impl Iterator<Item = Row<'_>> {
 ///
 /// # Errors
 /// None in practice: every row can be written as JSON.
-pub(crate) fn json(summary: &Summary) -> Result<String, serde_json::Error> {
+pub(crate) fn json(summary: &Summary, sightings: &Sightings) -> Result<String, serde_json::Error> {
     let mut text = String::new();
-    for row in rows(summary) {
+    for ((host, _), row) in summary.servers().zip(rows(summary)) {
+        let row = Row { watch: sightings.told_by(host), ..row };
         text.push_str(&serde_json::to_string(&row)?);
         text.push('\n');
     }

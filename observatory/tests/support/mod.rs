@@ -9,6 +9,7 @@ pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod dns;
+pub(crate) mod forwarder;
 pub(crate) mod honest;
 pub(crate) mod hostile;
 pub(crate) mod lab;

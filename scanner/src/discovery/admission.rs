@@ -105,6 +105,13 @@ impl Refusals {
         self.0.iter().map(|(reason, count)| (*reason, *count))
     }
 
+    /// Adds those of another list.
+    pub fn merge(&mut self, others: &Self) {
+        for (reason, count) in others.iter() {
+            *self.0.entry(reason).or_default() += count;
+        }
+    }
+
     pub(super) fn add(&mut self, reason: Refusal) {
         *self.0.entry(reason).or_default() += 1;
     }

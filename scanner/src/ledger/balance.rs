@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// E that decay in a second.
-const DECAY: f64 = 1.0;
+pub(super) const DECAY: f64 = 1.0;
 
 /// E that were spent and have not decayed yet.
 #[derive(Clone, Copy, Debug)]

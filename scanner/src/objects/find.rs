@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Objects, Output,
     pick::{self, Candidate, Chosen, FAMOUS, Line},
+    proof_price,
 };
 use crate::{
     conversation::{Conversation, Question, Round},
@@ -21,8 +22,13 @@ use crate::{
 
 /// Largest transaction that is looked at, in bytes: larger ones do not fit into the record whole.
 const LARGEST: usize = 30_000;
+/// What a proof costs in a block that is as good as empty, in E.
+const FIRST_GUESS: f64 = 0.26;
 /// Most transactions that are looked at; each costs the server one E.
 const MOST: usize = 60;
+/// About what a search costs the server, in E: the places in forty blocks, [`MOST`] more and as many transactions,
+/// three histories of each type, and a proof for one of each.
+pub(crate) const SEARCH_COST: f64 = 105.0;
 
 /// Finds objects on the server's chain, within what politeness leaves of the visit. None where the conversation
 /// ended before all was proved.
@@ -48,11 +54,14 @@ async fn by_position(conversation: &mut Conversation, tip: u32) -> Option<Vec<St
         merkle: Vec<String>,
     }
     let at = |height: u32, position: u32| {
-        call("blockchain.transaction.id_from_pos", json!([height, position, true]), 0.3)
+        call("blockchain.transaction.id_from_pos", json!([height, position, true]), FIRST_GUESS)
     };
     let heights: Vec<u32> = pick::heights(tip).collect();
     let coinbases: Vec<Option<Found>> =
         ask(conversation, "O1", heights.iter().map(|height| at(*height, 0)).collect()).await?;
+    // Only now is it known how full the blocks were.
+    conversation
+        .charge_more(coinbases.iter().flatten().map(|found| price(&found.merkle) - FIRST_GUESS).sum());
     let blocks = heights.iter().zip(&coinbases);
     let others = blocks.filter_map(|(height, found)| Some((*height, found.as_ref()?.merkle.len())));
     let places = others.flat_map(|(height, levels)| pick::positions(levels).map(move |at| (height, at)));
@@ -96,9 +105,14 @@ async fn prove(
     }
     let calls = chosen.iter().map(|c| {
         let params = json!([c.candidate.txid.to_string(), c.height]);
-        call("blockchain.transaction.get_merkle", params, 0.4)
+        call("blockchain.transaction.get_merkle", params, FIRST_GUESS)
     });
     let places: Vec<Option<Place>> = ask(conversation, "O5", calls.collect()).await?;
+    if network == Network::Mainnet {
+        // Elsewhere the server has just read these blocks.
+        let extra = places.iter().flatten().map(|place| price(&place.merkle) - FIRST_GUESS);
+        conversation.charge_more(extra.sum());
+    }
     let calls = chosen.iter().map(|c| call("blockchain.block.header", json!([c.height]), 0.25));
     let headers: Vec<Option<String>> = ask(conversation, "O6", calls.collect()).await?;
     let proved = chosen.into_iter().zip(places).zip(headers).filter_map(|((chosen, place), header)| {
@@ -107,9 +121,14 @@ async fn prove(
         let branch = Branch::parse(&place.merkle).ok()?;
         let Chosen { candidate: Candidate { kind, script, txid }, height, history } = chosen;
         proof::merkle::verify(txid, place.pos.into(), &branch, header.merkle_root).ok()?;
-        Some(Output { kind, script, txid, height, position: place.pos, history })
+        let levels = u32::try_from(branch.depth()).ok()?;
+        Some(Output { kind, script, txid, height, position: place.pos, levels, history })
     });
     Some(proved.collect())
+}
+
+fn price(branch: &[String]) -> f64 {
+    proof_price(u32::try_from(branch.len()).unwrap_or(u32::MAX))
 }
 
 fn call(method: &'static str, params: Value, cost: f64) -> Call {

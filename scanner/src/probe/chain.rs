@@ -45,7 +45,8 @@ pub(super) static PROBES: &[Probe] = &[
         // .1, and 2 more where the server has to ask its node.
         calls: |known| {
             let targets = if known.deep { ALL_TARGETS } else { FEW_TARGETS };
-            targets.iter().map(|target| Call::new("blockchain.estimatefee", json!([target]), 2.1)).collect()
+            let cost = if known.estimates_cached { 0.1 } else { 2.1 };
+            targets.iter().map(|target| Call::new("blockchain.estimatefee", json!([target]), cost)).collect()
         },
     },
     Probe {
@@ -76,7 +77,7 @@ pub(super) static PROBES: &[Probe] = &[
         calls: |known| {
             about_first(known, |output| {
                 let params = json!([output.height, output.position, true]);
-                Call::new("blockchain.transaction.id_from_pos", params, 0.3)
+                Call::new("blockchain.transaction.id_from_pos", params, output.proof_price())
             })
         },
     },
@@ -148,7 +149,7 @@ pub(super) static PROBES: &[Probe] = &[
         occasion: Occasion::Card,
         needs: Needs::Tip,
         pace: Pace::Pipelined,
-        calls: |known| merkle(known, |height| height - 1),
+        calls: |known| merkle(known, |height| height.saturating_sub(1)),
     },
 ];
 
@@ -172,6 +173,6 @@ fn about_first(known: &Known, call: impl Fn(&crate::objects::Output) -> Call) ->
 fn merkle(known: &Known, height: impl Fn(u32) -> u32) -> Vec<Call> {
     about_first(known, |output| {
         let params = json!([output.txid.to_string(), height(output.height)]);
-        Call::new("blockchain.transaction.get_merkle", params, 0.3)
+        Call::new("blockchain.transaction.get_merkle", params, output.proof_price())
     })
 }

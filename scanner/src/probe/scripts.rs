@@ -61,6 +61,14 @@ pub(super) static PROBES: &[Probe] = &[
         },
     },
     Probe {
+        id: "L6",
+        reveals: "whether it notifies of a script that nobody ever used: never, if it is honest",
+        occasion: Occasion::Watch,
+        needs: Needs::Greeting,
+        pace: Pace::Pipelined,
+        calls: |known| vec![Verb::Subscribe.of(known, &known.control, 0)],
+    },
+    Probe {
         id: "S9",
         reveals: "whether the mempool of a script is told",
         occasion: Occasion::Card,
@@ -105,7 +113,7 @@ impl Verb {
                 ("blockchain.scripthash.get_balance", "blockchain.scriptpubkey.get_balance", 1.0)
             }
             Self::History => {
-                ("blockchain.scripthash.get_history", "blockchain.scriptpubkey.get_history", 0.35 + n * 0.001)
+                ("blockchain.scripthash.get_history", "blockchain.scriptpubkey.get_history", 0.45 + n * 0.001)
             }
             Self::Unspent => {
                 ("blockchain.scripthash.listunspent", "blockchain.scriptpubkey.listunspent", 1.0)

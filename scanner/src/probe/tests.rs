@@ -6,7 +6,9 @@ use super::*;
 use crate::{
     agenda::Agenda,
     ledger::{CONNECTION_COST, Class},
+    listen::WATCH_LENGTH,
     objects::{Busy, Output, ScriptKind},
+    term::Watch,
 };
 
 fn objects() -> Objects {
@@ -17,13 +19,14 @@ fn objects() -> Objects {
         txid,
         height: 170,
         position: 1,
+        levels: 1,
         history: 3,
     };
     let busy = Busy { script: ScriptBuf::from_bytes(vec![9; 22]), history: 600 };
     Objects { outputs: ScriptKind::ALL.map(output).to_vec(), busy: Some(busy) }
 }
 
-fn known() -> Known {
+pub(crate) fn known() -> Known {
     Known {
         network: Network::Mainnet,
         client_name: "observatory/1 (+mailto:a@b.example)".to_owned(),
@@ -34,6 +37,7 @@ fn known() -> Known {
         protocol: Some(Protocol::read("1.6")),
         tip: Some(900_000),
         script_answered: true,
+        estimates_cached: false,
         fragile: false,
     }
 }
@@ -57,25 +61,26 @@ fn every_probe_asks_what_the_catalogue_says_at_its_price() {
         ("F1", 8, 16.8),
         ("F2", 1, 1.0),
         ("C4", 1, 0.06),
-        ("C6", 1, 0.3),
+        ("C6", 1, 0.251),
         ("C7", 1, 1.0),
-        ("C10", 1, 0.3),
+        ("C10", 1, 0.251),
         ("C3", 1, 1.25),
         ("C5", 1, 0.0),
         ("C8", 1, 1.0),
         ("C9", 1, 1.0),
-        ("C11", 1, 0.3),
-        ("S1", 3, 1.65),
-        ("S2", 4, 2.660_5),
-        ("S3", 4, 2.660_5),
-        ("S4", 4, 2.660_5),
-        ("S5", 4, 2.660_5),
-        ("S6", 4, 2.660_5),
-        ("S7", 4, 2.660_5),
-        ("S8", 4, 2.660_5),
-        ("S10", 1, 0.95),
+        ("C11", 1, 0.251),
+        ("S1", 3, 1.75),
+        ("S2", 4, 2.760_5),
+        ("S3", 4, 2.760_5),
+        ("S4", 4, 2.760_5),
+        ("S5", 4, 2.760_5),
+        ("S6", 4, 2.760_5),
+        ("S7", 4, 2.760_5),
+        ("S8", 4, 2.760_5),
+        ("S10", 1, 1.05),
         ("S11", 1, 0.1),
         ("S12", 30, 9.0),
+        ("L6", 1, 0.3),
         ("S9", 1, 0.25),
         ("E10", 1, 0.282_8),
         ("E1", 1, 0.0),
@@ -114,6 +119,15 @@ fn visits_stay_well_within_their_budgets() {
     let deep = Agenda::Deep { offer: Offer::Usual, cards: Vec::new() };
     // And here for 50 kB and two errors.
     assert!(cost(&deep, &known()) + 210.0 < Class::Deep.budget(), "{}", cost(&deep, &known()));
+    let watch = Agenda::Watch(Watch::lasting(WATCH_LENGTH));
+    // Six more blocks, and a sample from the caches every five minutes; the rest is room for 500 kB.
+    let sample = |estimates_cached| -> f64 {
+        let known = Known { estimates_cached, ..known() };
+        let calls = ["F1", "F2"].into_iter().filter_map(probe).flat_map(|probe| (probe.calls)(&known));
+        calls.map(|call| call.cost).sum()
+    };
+    let hour = cost(&watch, &known()) + 6.0 * sample(false) + 12.0 * sample(true);
+    assert!(hour + 100.0 < Class::Watch.budget(), "{hour}");
 }
 
 #[test]
