@@ -48,7 +48,7 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
     let (mut now, mut id, mut exchanges) = (SimTime::START, 0_usize, Vec::new());
     let seconds = |now: SimTime| Seconds::from(Duration::from_millis(now.as_millis()));
     for round in rounds() {
-        let sent = now;
+        let (sent, first) = (now, exchanges.len());
         for (method, params) in round {
             // The greeting's id is written as a visitor writes it.
             let number = if id == 0 { "7e2".to_owned() } else { (700 + id).to_string() };
@@ -70,7 +70,8 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
                 let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
                 let place = value["id"].as_f64().map(|id| id - 700.0);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small id")]
-                let exchange = place.and_then(|place| exchanges.get_mut(place as usize));
+                let exchange = place.map(|place| place as usize).filter(|place| *place >= first);
+                let exchange = exchange.and_then(|place| exchanges.get_mut(place));
                 if let Some(exchange) = exchange {
                     let response = Recorded::new(line.as_bytes(), Recorded::LIMIT);
                     exchange.answer =
