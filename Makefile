@@ -4,12 +4,12 @@ LAB     := target/lab
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
 
-.PHONY: help test lab proxies demo electrs grammars bench fmt
+.PHONY: help test lab proxies wallets demo electrs grammars bench fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-test: lab proxies ## everything that must hold: format, lints, unit, integration and doc tests
+test: lab proxies wallets ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
@@ -21,6 +21,10 @@ lab: ## install real servers for tests: bitcoind (Knots) and four versions of El
 proxies: ## install what ends TLS in front of servers, for tests: nginx, stunnel, HAProxy
 	@{ which nginx stunnel haproxy && ls /usr/lib/nginx/modules/ngx_stream_module.so; } >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends $(PROXIES); }
+
+wallets: ## install a wallet that simulated servers must satisfy, for tests: Electrum
+	@command -v electrum >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends electrum; }
 
 demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this machine
 	cargo build --release --locked
