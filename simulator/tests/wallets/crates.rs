@@ -41,7 +41,12 @@ pub(crate) fn electrum_client(chain: &Chain, place: &Place) -> anyhow::Result<()
     let mut places: Vec<_> = histories.iter().flatten().map(|item| (item.height, item.tx_hash)).collect();
     places.sort_unstable();
     places.dedup();
-    ensure!(places.len() == wallet.transactions, "{} transactions instead of {}", places.len(), wallet.transactions);
+    ensure!(
+        places.len() == wallet.transactions,
+        "{} transactions instead of {}",
+        places.len(),
+        wallet.transactions
+    );
     for (height, txid) in places {
         ensure!(client.transaction_get(&txid)?.compute_txid() == txid, "another transaction than {txid}");
         let height = usize::try_from(height)?;

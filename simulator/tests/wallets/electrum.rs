@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{network::Place, rpc};
 
 /// Longest that anything may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// A wallet daemon that knows one server and nothing else of the world.
@@ -39,8 +39,9 @@ impl Daemon {
         let folder = tempfile::tempdir()?;
         let chain = folder.path().join("regtest");
         fs::create_dir_all(&chain)?;
-        // An empty password is none.
-        fs::write(chain.join("config"), json!({"rpcpassword": "", "check_updates": false}).to_string())?;
+        // Only with a user's name is an empty password none.
+        let config = json!({"rpcuser": "tests", "rpcpassword": "", "check_updates": false});
+        fs::write(chain.join("config"), config.to_string())?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new("electrum")
             .args(["--regtest", "-v", "daemon", "--oneserver", "--server"])
@@ -73,8 +74,12 @@ impl Daemon {
         let confirmed = balance["confirmed"].as_str().context("a balance")?;
         let history = self.call("onchain_history", &wallet)?;
         let transactions = history["transactions"].as_array().context("a history")?;
-        let proven = transactions.iter().filter(|transaction| transaction["confirmations"].as_u64() > Some(0)).count();
-        Ok(Holdings { balance: bitcoin::Amount::from_str_in(confirmed, bitcoin::Denomination::Bitcoin)?.to_sat(), proven })
+        let proven =
+            transactions.iter().filter(|transaction| transaction["confirmations"].as_u64() > Some(0)).count();
+        Ok(Holdings {
+            balance: bitcoin::Amount::from_str_in(confirmed, bitcoin::Denomination::Bitcoin)?.to_sat(),
+            proven,
+        })
     }
 
     /// Waits until the wallet has verified the chain up to a height.

@@ -75,7 +75,11 @@ impl Network {
             }
         }
         let listening = listen(endpoints, Clock::start(1)).context("the servers")?;
-        let place = |((grammar, tls), address): ((String, bool), &SocketAddr)| Place { grammar, address: *address, tls };
+        let place = |((grammar, tls), address): ((String, bool), &SocketAddr)| Place {
+            grammar,
+            address: *address,
+            tls,
+        };
         let places = names.into_iter().zip(listening.addresses()).map(place).collect();
         drop(entered);
         Ok(Self { chain, places, _listening: listening, _runtime: runtime })

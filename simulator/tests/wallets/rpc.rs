@@ -21,7 +21,8 @@ pub(crate) fn call(socket: &Path, method: &str, params: &Value) -> anyhow::Resul
     write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").with_context(|| format!("no answer to {method}: {answer:?}"))?;
+    let (_, body) =
+        answer.split_once("\r\n\r\n").with_context(|| format!("no answer to {method}: {answer:?}"))?;
     let mut answer: Value = serde_json::from_str(body).with_context(|| format!("{method}: {body}"))?;
     match answer.get("error") {
         None | Some(Value::Null) => Ok(answer["result"].take()),
