@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{network::Place, rpc};
 
 /// Longest that anything may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(20);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// A wallet daemon that knows one server and nothing else of the world.
@@ -39,8 +39,7 @@ impl Daemon {
         let folder = tempfile::tempdir()?;
         let chain = folder.path().join("regtest");
         fs::create_dir_all(&chain)?;
-        // Only with a user's name is an empty password none.
-        let config = json!({"rpcuser": "tests", "rpcpassword": "", "check_updates": false});
+        let config = json!({"rpcuser": rpc::USER, "rpcpassword": rpc::PASSWORD, "check_updates": false});
         fs::write(chain.join("config"), config.to_string())?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new("electrum")
@@ -105,7 +104,7 @@ impl Daemon {
             sleep(GLANCE);
         }
         let log = fs::read_to_string(self.folder.path().join("log"))?;
-        let tail: Vec<&str> = log.lines().rev().take(40).collect();
+        let tail: Vec<&str> = log.lines().rev().take(25).collect();
         bail!("waited for {what}:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Daemons that run at a time: one starts while another waits for its server.
-const DAEMONS: usize = 3;
+const DAEMONS: usize = 6;
 /// Clients of crates: ElectrumX 1.18 and newer hold short answers back for up to a second, so one that asks question
 /// after question waits and does nothing else.
 const CLIENTS: usize = 18;
