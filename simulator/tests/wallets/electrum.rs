@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{network::Place, rpc};
 
 /// Longest that anything may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// A wallet daemon that knows one server and nothing else of the world.

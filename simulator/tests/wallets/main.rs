@@ -16,7 +16,7 @@ use crate::{
     network::{Network, Place},
 };
 
-/// Daemons that run at a time: one starts while another waits for its server.
+/// Daemons that run at a time: some start while others wait for their servers.
 const DAEMONS: usize = 6;
 /// Clients of crates: ElectrumX 1.18 and newer hold short answers back for up to a second, so one that asks question
 /// after question waits and does nothing else.

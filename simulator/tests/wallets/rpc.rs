@@ -24,7 +24,8 @@ pub(crate) fn call(socket: &Path, method: &str, params: &Value) -> anyhow::Resul
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let credentials = BASE64.encode(format!("{USER}:{PASSWORD}").as_bytes());
-    let head = format!("POST / HTTP/1.0\r\nAuthorization: Basic {credentials}\r\nContent-Length: {}", body.len());
+    let head =
+        format!("POST / HTTP/1.0\r\nAuthorization: Basic {credentials}\r\nContent-Length: {}", body.len());
     write!(stream, "{head}\r\n\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
