@@ -39,8 +39,8 @@ impl Daemon {
         let folder = tempfile::tempdir()?;
         let chain = folder.path().join("regtest");
         fs::create_dir_all(&chain)?;
-        // An empty password is none.
-        fs::write(chain.join("config"), json!({"rpcpassword": "", "check_updates": false}).to_string())?;
+        let config = json!({"rpcuser": rpc::USER, "rpcpassword": rpc::PASSWORD, "check_updates": false});
+        fs::write(chain.join("config"), config.to_string())?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new("electrum")
             .args(["--regtest", "-v", "daemon", "--oneserver", "--server"])
@@ -104,7 +104,7 @@ impl Daemon {
             sleep(GLANCE);
         }
         let log = fs::read_to_string(self.folder.path().join("log"))?;
-        let tail: Vec<&str> = log.lines().rev().take(40).collect();
+        let tail: Vec<&str> = log.lines().rev().take(25).collect();
         bail!("waited for {what}:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 }
