@@ -78,6 +78,18 @@ impl Grammar {
         self.websocket
     }
 
+    /// The newest protocol it speaks, as peers are told.
+    #[must_use]
+    pub fn newest_protocol(&self) -> String {
+        self.greeting.max.to_string()
+    }
+
+    /// Whether this implementation names peers to its clients and welcomes those that present themselves.
+    #[must_use]
+    pub fn takes_part_in_gossip(&self) -> bool {
+        self.welcomes_peers
+    }
+
     /// After how long a silence the server hangs up.
     #[must_use]
     pub fn patience(&self) -> Option<Duration> {
@@ -568,7 +580,7 @@ pub(crate) struct Costs {
 
 /// A version of the protocol, compared as Python compares tuples: 1.4 is less than 1.4.0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Protocol(pub(crate) Vec<u64>);
+pub struct Protocol(pub(crate) Vec<u64>);
 
 impl Protocol {
     /// Reads `1.4.2`.
