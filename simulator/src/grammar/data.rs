@@ -55,6 +55,8 @@ pub struct Grammar {
     pub(crate) names_active_chain: bool,
     /// Whether `server.add_peer` says true to features that look right.
     pub(crate) welcomes_peers: bool,
+    /// Whether `server.peers.subscribe` ever names anybody.
+    pub(crate) names_peers: bool,
     /// Whether it serves WebSocket clients itself.
     pub(crate) websocket: bool,
 }
@@ -84,10 +86,10 @@ impl Grammar {
         self.greeting.max.to_string()
     }
 
-    /// Whether this implementation names peers to its clients and welcomes those that present themselves.
+    /// Whether this implementation tells its clients of other servers.
     #[must_use]
-    pub fn takes_part_in_gossip(&self) -> bool {
-        self.welcomes_peers
+    pub fn names_peers(&self) -> bool {
+        self.names_peers
     }
 
     /// After how long a silence the server hangs up.

@@ -56,7 +56,7 @@ fn siblings<'d, 's>(
 fn peers(seed: u64, drafts: &[Draft<'_>], number: usize) -> Vec<Peer> {
     let draft = &drafts[number];
     // Implementations that take no part in gossip name nobody, whatever their operators want.
-    if !draft.grammar.takes_part_in_gossip() {
+    if !draft.grammar.names_peers() {
         return Vec::new();
     }
     let others = drafts.iter().filter(|other| other.address != draft.address);
@@ -68,7 +68,7 @@ fn peers(seed: u64, drafts: &[Draft<'_>], number: usize) -> Vec<Peer> {
         Peers::Known => {
             let mut chance = Chance::new(seed, "peers", &[number as u64]);
             let mut known: Vec<(u64, &Draft<'_>)> = others
-                .filter(|other| other.grammar.takes_part_in_gossip() && other.group.peers != Peers::Nobody)
+                .filter(|other| other.grammar.names_peers() && other.group.peers != Peers::Nobody)
                 .map(|other| (chance.word(), other))
                 .collect();
             known.sort_by_key(|(lot, _)| *lot);
