@@ -413,6 +413,7 @@ fn the_truth_says_who_shares_what() -> anyhow::Result<()> {
 }
 
 /// The network of today, at its size: everything listens, and how long that took is printed.
+#[expect(clippy::print_stderr, reason = "a figure for whoever reads the log")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_network_listens() -> anyhow::Result<()> {
     let began = Instant::now();
