@@ -127,3 +127,20 @@ fn key(chance: &mut Chance) -> Result<KeyPair, CertificateError> {
     der.extend_from_slice(&chance.bytes::<32>());
     Ok(KeyPair::try_from(&PrivatePkcs8KeyDer::from(der))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_the_same_to_the_byte_for_a_seed() {
+        let made = |seed: u64| {
+            let mut chance = Chance::new(seed, "test", &[]);
+            let key = key(&mut chance).expect("a key");
+            let says = Says { name: "node-1".to_owned(), since: 1_700_000_000, long: DAY };
+            says.params(&mut chance).self_signed(&key).expect("a certificate").der().to_vec()
+        };
+        assert_eq!(made(1), made(1));
+        assert_ne!(made(1), made(2));
+    }
+}
