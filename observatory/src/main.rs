@@ -1,10 +1,12 @@
 //! `observatory`: one command for one machine. Reads arguments, sets up logging, and turns errors into one
 //! line and an exit code; what the commands do is in their modules.
 
+mod demo;
 mod output;
 mod plan;
 mod scan;
 mod scope;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ struct Arguments {
 enum Command {
     Scan(Box<scan::Arguments>),
     Plan(Box<plan::Arguments>),
+    Simulate(simulate::Arguments),
+    Demo(demo::Arguments),
 }
 
 #[tokio::main]
@@ -37,6 +41,8 @@ async fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Scan(arguments) => scan::run(*arguments).await,
         Command::Plan(arguments) => plan::run(*arguments).await,
+        Command::Simulate(arguments) => simulate::run(&arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -91,6 +91,28 @@ impl From<Profile> for agenda::Profile {
 }
 
 impl Scope {
+    /// A visit to each server of a list on this machine, as a demonstration needs it.
+    pub(crate) fn on_this_machine(seeds: PathBuf, archive: String) -> Self {
+        Self {
+            network: Network::Regtest,
+            seeds: vec![seeds],
+            server: Vec::new(),
+            archive,
+            profile: Profile::Light,
+            objects: None,
+            rounds: NonZeroU32::MIN,
+            interval: SignedDuration::ZERO,
+            proxy: None,
+            allow_private: true,
+            concurrency: NonZeroUsize::MIN.saturating_add(63),
+            no_peers: false,
+            max_servers: NonZeroUsize::MIN.saturating_add(19_999),
+            exclude: Vec::new(),
+            exclusions: Vec::new(),
+            resolver: None,
+        }
+    }
+
     /// Which addresses may be dialled.
     pub(crate) fn guard(&self) -> Guard {
         if self.allow_private { Guard::AllowPrivate } else { Guard::PublicOnly }

@@ -48,7 +48,12 @@ fn server(grammar: &str, node: &Arc<Node>) -> anyhow::Result<Arc<Server>> {
         agent: None,
         peers: Vec::new(),
     };
-    Ok(Arc::new(Server { grammar, identity: Arc::new(identity), node: Arc::clone(node) }))
+    Ok(Arc::new(Server {
+        grammar,
+        identity: Arc::new(identity),
+        node: Arc::clone(node),
+        conduct: Arc::default(),
+    }))
 }
 
 fn credentials() -> anyhow::Result<Arc<Credentials>> {

@@ -44,6 +44,18 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// A scan as it is without further arguments.
+    pub(crate) fn of(scope: Scope) -> Self {
+        Self {
+            scope,
+            watch: None,
+            vantage: "local".to_owned(),
+            contact: None,
+            json: false,
+            visit_timeout: 60,
+        }
+    }
+
     /// The hard limits of a visit.
     pub(crate) fn limits(&self) -> Limits {
         let visit = Duration::from_secs(self.visit_timeout.into());

@@ -344,7 +344,8 @@ fn broadcast(view: &View, hex: &str) -> Result<Reply, Refusal> {
     }
 }
 
-fn decoded(bytes: &[u8]) -> Option<Transaction> {
+/// A transaction that bitcoind would read.
+pub(crate) fn decoded(bytes: &[u8]) -> Option<Transaction> {
     encode::deserialize::<Transaction>(bytes).ok().filter(|tx| !tx.input.is_empty())
 }
 

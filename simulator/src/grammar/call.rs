@@ -30,6 +30,18 @@ impl Failure {
     }
 }
 
+impl Fault {
+    /// What this implementation says where its node takes no transaction, with the node's words exchanged.
+    pub(crate) fn refusing_a_transaction(grammar: &Grammar, text: &str) -> Self {
+        let code = grammar.failures.get(&Case::TransactionRefused).and_then(|failure| failure.code);
+        let error = match code {
+            Some(code) => Json::object([("code", Json::from(code)), ("message", Json::text(text))]),
+            None => Json::text(text),
+        };
+        Self { error, hangs_up: false, strike: false }
+    }
+}
+
 impl Grammar {
     /// The words for a case; a fault of ours where the grammar has none.
     pub(crate) fn fault(&self, case: Case, values: &Values<'_>) -> Fault {

@@ -55,6 +55,8 @@ pub struct Grammar {
     pub(crate) names_active_chain: bool,
     /// Whether `server.add_peer` says true to features that look right.
     pub(crate) welcomes_peers: bool,
+    /// Whether `server.peers.subscribe` ever names anybody.
+    pub(crate) names_peers: bool,
     /// Whether it serves WebSocket clients itself.
     pub(crate) websocket: bool,
 }
@@ -76,6 +78,18 @@ impl Grammar {
     #[must_use]
     pub fn speaks_websocket(&self) -> bool {
         self.websocket
+    }
+
+    /// The newest protocol it speaks, as peers are told.
+    #[must_use]
+    pub fn newest_protocol(&self) -> String {
+        self.greeting.max.to_string()
+    }
+
+    /// Whether this implementation tells its clients of other servers.
+    #[must_use]
+    pub fn names_peers(&self) -> bool {
+        self.names_peers
     }
 
     /// After how long a silence the server hangs up.
@@ -568,7 +582,7 @@ pub(crate) struct Costs {
 
 /// A version of the protocol, compared as Python compares tuples: 1.4 is less than 1.4.0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Protocol(pub(crate) Vec<u64>);
+pub struct Protocol(pub(crate) Vec<u64>);
 
 impl Protocol {
     /// Reads `1.4.2`.

@@ -28,8 +28,12 @@ mod verbose;
 mod words;
 mod write;
 
-pub use data::{Grammar, HalfClose};
+pub(crate) use answer::decoded;
+pub(crate) use call::Fault;
+pub use data::{Grammar, HalfClose, Protocol};
 pub use identity::{Identity, Peer, Service};
 pub use library::{Library, LibraryError};
 pub use outbox::{End, Framing, Reaction};
+pub(crate) use question::Question;
+pub(crate) use reply::Reply;
 pub use session::Session;

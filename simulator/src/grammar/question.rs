@@ -240,6 +240,21 @@ impl Question {
         })
     }
 
+    /// The script that it is about.
+    pub(crate) fn script(&self) -> Option<ScriptHash> {
+        match self {
+            Self::Balance(script)
+            | Self::History(script, _)
+            | Self::Mempool(script)
+            | Self::Unspent(script)
+            | Self::Subscribe(script)
+            | Self::Status(script)
+            | Self::FirstUse(script)
+            | Self::OutpointStatus { script, .. } => Some(*script),
+            _ => None,
+        }
+    }
+
     /// How many things are handled, where each of them costs.
     pub(crate) fn things(&self) -> f64 {
         match self {

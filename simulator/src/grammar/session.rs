@@ -16,7 +16,11 @@ use super::{
     reply::Reply,
     subscriptions::Subscriptions,
 };
-use crate::{SimTime, node::View};
+use crate::{
+    SimTime,
+    behaviour::{Conduct, Manner},
+    node::View,
+};
 
 /// The printable part of a line that an error repeats, in bytes.
 const PRINTABLE: usize = 80;
@@ -26,6 +30,9 @@ const PRINTABLE: usize = 80;
 pub struct Session {
     grammar: Arc<Grammar>,
     identity: Arc<Identity>,
+    conduct: Arc<Conduct>,
+    /// What the client calls itself, once it has said so.
+    client: Option<String>,
     rpc: Rpc,
     /// The protocol agreed on, once there was a greeting.
     agreed: Option<Protocol>,
@@ -44,6 +51,8 @@ struct Outcome {
     /// None: there is no answer.
     answer: Option<Answer>,
     source: Source,
+    /// Milliseconds that the server takes because it wants to, or cannot help it.
+    dawdles: u64,
     hangs_up: bool,
 }
 
@@ -71,6 +80,8 @@ impl Session {
             account: grammar.costs.map(|costs| Account::open(costs, now)),
             outbox: Outbox::new(framing, grammar.pace, &grammar.writing.line_end, now),
             subscriptions: Subscriptions::default(),
+            conduct: Arc::default(),
+            client: None,
             agreed: None,
             strikes: 0,
             deaf: false,
@@ -78,6 +89,12 @@ impl Session {
             grammar,
             identity,
         }
+    }
+
+    /// The same connection to a server that behaves so.
+    #[must_use]
+    pub fn behaving(self, conduct: Arc<Conduct>) -> Self {
+        Self { conduct, ..self }
     }
 
     /// Takes a line, without its end. What it leads to is in the next [`Self::flush`]; lines that came together
@@ -123,6 +140,8 @@ impl Session {
     pub fn advance(&mut self, view: &View, now: SimTime) {
         let protocol = self.protocol().clone();
         let grammar = Arc::clone(&self.grammar);
+        let shown = self.conduct.shown(self.client.as_deref(), view);
+        let view = shown.as_ref().unwrap_or(view);
         for (method, params) in self.subscriptions.notices(&grammar, &protocol, view) {
             self.notify(&method, Some(params), now);
         }
@@ -187,7 +206,11 @@ impl Session {
             Source::Index => grammar.latency.index,
             Source::Node => grammar.latency.node,
         };
-        let slowest = outcomes.iter().map(latency).max().unwrap_or(0);
+        let slowest = outcomes
+            .iter()
+            .map(|outcome| latency(outcome).saturating_add(outcome.dawdles))
+            .max()
+            .unwrap_or(0);
         let due = later(now.time + delay, slowest);
         let hangs_up = outcomes.iter().any(|outcome| outcome.hangs_up);
         if let Message::Batch(messages) = message {
@@ -219,7 +242,9 @@ impl Session {
             Message::Call(call) => self.call(grammar, call, in_batch, now),
             Message::Flawed(flawed) => self.flawed(flawed, now.time),
             // Batches do not nest: the envelope finds no list in a list.
-            Message::Batch(_) => Outcome { answer: None, source: Source::Memory, hangs_up: false },
+            Message::Batch(_) => {
+                Outcome { answer: None, source: Source::Memory, dawdles: 0, hangs_up: false }
+            }
         }
     }
 
@@ -236,7 +261,7 @@ impl Session {
         });
         let hangs_up = fault.as_ref().is_some_and(|fault| fault.hangs_up | self.counts(fault, now));
         let answer = fault.map(|fault| Answer { id: id.clone(), result: Err(fault.error), about_form: true });
-        Outcome { answer, source: Source::Memory, hangs_up }
+        Outcome { answer, source: Source::Memory, dawdles: 0, hangs_up }
     }
 
     fn call(&mut self, grammar: &Grammar, call: &Call, in_batch: bool, now: Now<'_>) -> Outcome {
@@ -265,7 +290,8 @@ impl Session {
                 if let Some(account) = &mut self.account {
                     account.add(rule.cost + rule.cost_each * question.things(), now.time);
                 }
-                match self.answer(grammar, call, &question, now) {
+                let manner = self.conduct.manner(&question);
+                let outcome = match self.tell(grammar, call, &question, now) {
                     Err(fault) => self.failed(call, fault, rule.does.source(), now.time),
                     Ok(reply) => {
                         if let Some(account) = &mut self.account {
@@ -273,12 +299,31 @@ impl Session {
                         }
                         self.succeeded(call, rule, &reply)
                     }
+                };
+                match manner {
+                    Manner::After(dawdles) => Outcome { dawdles, ..outcome },
+                    Manner::Never => Outcome { answer: None, ..outcome },
                 }
             }
         }
     }
 
     /// The seam at which a server lies: a question goes in, a reply comes out, and neither is bytes yet.
+    fn tell(
+        &mut self,
+        grammar: &Grammar,
+        call: &Call,
+        question: &Question,
+        now: Now<'_>,
+    ) -> Result<Reply, Fault> {
+        let conduct = Arc::clone(&self.conduct);
+        let shown = conduct.shown(self.client.as_deref(), now.view);
+        let truth =
+            self.answer(grammar, call, question, Now { view: shown.as_ref().unwrap_or(now.view), ..now });
+        conduct.bend(self.client.as_deref(), grammar, question, truth)
+    }
+
+    /// What this implementation answers.
     fn answer(
         &mut self,
         grammar: &Grammar,
@@ -337,6 +382,9 @@ impl Session {
         if let (Some(_), Some(again)) = (&self.agreed, &grammar.greeting.again) {
             return Err(again.fault(&[]));
         }
+        if let Json::Text(name) = client {
+            self.client = Some(name.clone());
+        }
         match grammar.greeting.negotiate(offer) {
             Agreement::On(protocol) => {
                 if grammar.greeting.crashes(client, Some(&protocol)) {
@@ -375,7 +423,7 @@ impl Session {
         self.strikes = self.strikes.saturating_sub(1);
         let json = reply.json(&self.grammar, self.protocol(), rule.inside.as_deref());
         let answer = call.id.clone().map(|id| Answer { id, result: Ok(json), about_form: false });
-        Outcome { answer, source: rule.does.source(), hangs_up: false }
+        Outcome { answer, source: rule.does.source(), dawdles: 0, hangs_up: false }
     }
 
     fn failed(&mut self, call: &Call, fault: Fault, source: Source, now: SimTime) -> Outcome {
@@ -384,7 +432,7 @@ impl Session {
         }
         let hangs_up = fault.hangs_up | self.counts(&fault, now);
         let answer = call.id.clone().map(|id| Answer { id, result: Err(fault.error), about_form: false });
-        Outcome { answer, source, hangs_up }
+        Outcome { answer, source, dawdles: 0, hangs_up }
     }
 
     /// Counts an error; says whether it was one too many.

@@ -66,6 +66,7 @@ impl Node {
             pool: self.pool(tip, now),
             estimates: learned.then(|| Estimates::at(&self.plan, self.chain.plan().seed, tip.height())),
             relay_fee: self.plan.relay_fee,
+            hidden: None,
         }
     }
 

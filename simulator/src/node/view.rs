@@ -1,8 +1,8 @@
 //! What a node knows at one moment, and every question a server asks it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU64, sync::Arc};
 
-use bitcoin::{OutPoint, Transaction, Txid};
+use bitcoin::{OutPoint, Transaction, Txid, hashes::Hash as _};
 use electrum::proof::{HistoryItem, ScriptHash};
 
 use super::{estimator::Estimates, pool::Pool, tip::Tip};
@@ -55,6 +55,8 @@ pub struct View {
     pub(super) estimates: Option<Estimates>,
     /// In satoshi per 1,000 virtual bytes.
     pub(super) relay_fee: u64,
+    /// One in so many confirmed transactions is not there.
+    pub(super) hidden: Option<NonZeroU64>,
 }
 
 impl fmt::Debug for View {
@@ -65,6 +67,23 @@ impl fmt::Debug for View {
 }
 
 impl View {
+    /// The same without one in so many confirmed transactions, where scripts are concerned: neither histories nor
+    /// outputs nor balances show them. Which they are depends on nothing but themselves.
+    pub(crate) fn hiding(&self, one_in: NonZeroU64) -> Self {
+        Self { hidden: Some(one_in), ..self.clone() }
+    }
+
+    /// Whether a transaction is one of those, one in so many.
+    pub(crate) fn is_chosen(txid: &Txid, one_in: NonZeroU64) -> bool {
+        let mut first = [0; 8];
+        first.copy_from_slice(&txid.as_byte_array()[..8]);
+        u64::from_le_bytes(first).is_multiple_of(one_in.get())
+    }
+
+    fn hides(&self, txid: &Txid) -> bool {
+        self.hidden.is_some_and(|one_in| Self::is_chosen(txid, one_in))
+    }
+
     /// The height of the tip.
     #[must_use]
     pub fn height(&self) -> u32 {
@@ -134,7 +153,7 @@ impl View {
                 Some(HistoryItem { txid, height: place.height.into() })
             }))
         });
-        items.flatten().collect()
+        items.flatten().filter(|item| !self.hides(&item.txid)).collect()
     }
 
     /// The transactions of the mempool that concern a script, in the order of their ids' bytes.
@@ -200,6 +219,7 @@ impl View {
         let unspent =
             coins.flatten().filter(|coin| !runs().any(|(segment, top)| segment.spends(&coin.outpoint, top)));
         unspent
+            .filter(|coin| !self.hides(&coin.outpoint.txid))
             .map(|coin| Unspent {
                 txid: coin.outpoint.txid,
                 vout: coin.outpoint.vout,

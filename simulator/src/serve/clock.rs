@@ -10,6 +10,8 @@ use crate::SimTime;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// What time it was in the world at the origin.
+    from: SimTime,
     speed: u32,
 }
 
@@ -17,13 +19,19 @@ impl Clock {
     /// A world that begins now and runs so many times as fast as the clock; at least once.
     #[must_use]
     pub fn start(speed: u32) -> Self {
-        Self { origin: Instant::now(), speed: speed.max(1) }
+        Self::start_at(SimTime::START, speed)
+    }
+
+    /// A world in which it is now a moment after its beginning.
+    #[must_use]
+    pub fn start_at(from: SimTime, speed: u32) -> Self {
+        Self { origin: Instant::now(), from, speed: speed.max(1) }
     }
 
     /// What time it is in the world.
     #[must_use]
     pub fn now(&self) -> SimTime {
-        SimTime::START + self.origin.elapsed().saturating_mul(self.speed)
+        self.from + self.origin.elapsed().saturating_mul(self.speed)
     }
 
     /// How long it is until a moment of the world.

@@ -87,14 +87,15 @@ struct Driven<'s> {
 impl<'s> Driven<'s> {
     fn new(server: &'s Server, framing: Framing, clock: Clock) -> Self {
         let session =
-            Session::new(Arc::clone(&server.grammar), Arc::clone(&server.identity), framing, clock.now());
+            Session::new(Arc::clone(&server.grammar), Arc::clone(&server.identity), framing, clock.now())
+                .behaving(Arc::clone(&server.conduct));
         Self { session, server, clock, last_heard: Instant::now(), told: clock.now(), next: None }
     }
 
     fn hear(&mut self, pieces: Vec<Piece>) {
         self.last_heard = Instant::now();
         let now = self.clock.now();
-        let view = self.server.node.view(now);
+        let view = self.server.view(now);
         for piece in pieces {
             match piece {
                 Piece::Line(line) => self.session.receive(&line, &view, now),
@@ -112,7 +113,7 @@ impl<'s> Driven<'s> {
 
     /// Waits until time alone makes something happen. False when that is the end.
     async fn wait(&mut self) -> bool {
-        let change = self.server.node.next_change(self.told);
+        let change = self.server.next_change(self.told);
         let due = |moment: SimTime| Instant::now() + self.clock.until(moment);
         let silence = self.server.grammar.patience().map(|patience| self.last_heard + patience);
         let wake = [self.next.map(due), change.map(due), silence].into_iter().flatten().min();
@@ -122,7 +123,7 @@ impl<'s> Driven<'s> {
         }
         let now = self.clock.now();
         if change.is_some_and(|change| change <= now) {
-            self.session.advance(&self.server.node.view(now), now);
+            self.session.advance(&self.server.view(now), now);
             self.told = now;
         }
         silence.is_none_or(|silence| Instant::now() < silence)

@@ -16,8 +16,10 @@ pub use clock::Clock;
 pub use credentials::Credentials;
 
 use crate::{
+    SimTime,
+    behaviour::Conduct,
     grammar::{Grammar, Identity},
-    node::Node,
+    node::{Node, View},
 };
 
 /// A server: how it speaks, what it says of itself, and what it sees.
@@ -29,6 +31,21 @@ pub struct Server {
     pub identity: Arc<Identity>,
     /// The node behind it.
     pub node: Arc<Node>,
+    /// How it behaves.
+    pub conduct: Arc<Conduct>,
+}
+
+impl Server {
+    /// What it knows, or lets itself know.
+    fn view(&self, now: SimTime) -> View {
+        self.node.view(self.conduct.moment(now))
+    }
+
+    /// When that may change next.
+    fn next_change(&self, now: SimTime) -> Option<SimTime> {
+        let moves = self.conduct.moment(now) == now;
+        moves.then(|| self.node.next_change(now)).flatten()
+    }
 }
 
 /// Where a server listens, and how.

@@ -1,0 +1,57 @@
+//! `observatory demo`: a simulated network and a scan of it, in one process.
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use simulator::world::files;
+
+use crate::{
+    output, scan,
+    scope::Scope,
+    simulate::{self, Simulated},
+};
+
+/// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
+const SERVERS: usize = 60;
+
+/// Simulate a network, scan it, and print the table: the first thing to try.
+///
+/// Everything happens on loopback addresses of this machine. DIR keeps the archive of the scan, the servers' truth
+/// (truth.json), seeds.txt, geo.mmdb and asn.mmdb.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  observatory demo
+  observatory demo --servers 350
+  observatory demo --scenario x13-spoofer --seed 7 --out spoofer")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    network: Simulated,
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`output::Usage`] for a scenario that is none; else what kept it from being served or scanned.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let servers = arguments.network.servers.or(Some(SERVERS));
+    let world = Simulated { servers, ..arguments.network }.world()?;
+    files::write(&world, &arguments.out)?;
+    let _listening = simulate::serve(&world)?;
+    let seconds = began.elapsed().as_secs_f64();
+    output::note(&format!("{} simulated servers listen after {seconds:.1} s. Scanning them.", world.len()));
+    let archive = arguments.out.join("archive");
+    let archive = archive.to_str().context("--out must be plain text")?.to_owned();
+    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive);
+    scan::run(scan::Arguments::of(scope)).await?;
+    output::note(&format!(
+        "{:.1} s in all. {} says what is true of each server.",
+        began.elapsed().as_secs_f64(),
+        arguments.out.join("truth.json").display(),
+    ));
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! What a network is like, as a file says it: groups of servers, what is true of them, and what must be found.
+//!
+//! A scenario is prose and data. It knows no addresses and no keys: those follow from it and a seed, in
+//! [`world`](crate::world).
+
+mod group;
+mod library;
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+pub use self::{
+    group::{Addresses, Announces, Certificate, Chain, Group, Peers, Place, Ports, Template},
+    library::{named, names},
+};
+use crate::grammar::Library;
+
+/// A network, and what must be found in it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// One line.
+    pub title: String,
+    /// What it is about.
+    pub prose: String,
+    /// Where that was seen, or who described it.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Indicators that must not fire for anybody.
+    #[serde(default)]
+    pub must_not_fire: BTreeSet<String>,
+    /// The servers.
+    pub servers: Vec<Group>,
+}
+
+/// Why a text is no scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// Not of the form; says the line.
+    #[error("{origin}: {error}")]
+    Form {
+        /// The file.
+        origin: String,
+        /// What is wrong and where.
+        error: Box<toml::de::Error>,
+    },
+    /// Of the form, and makes no sense.
+    #[error("{origin}: the group {group}: {flaw}")]
+    Sense {
+        /// The file.
+        origin: String,
+        /// Which servers it is about.
+        group: String,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+    /// Nobody is in it.
+    #[error("{0}: no servers")]
+    Empty(String),
+}
+
+/// What can be wrong with a group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// No grammar of that name.
+    #[error("no grammar is named {0}")]
+    Software(String),
+    /// Servers of nothing.
+    #[error("it needs software")]
+    NoSoftware,
+    /// Another group has the name.
+    #[error("another group has this name")]
+    SameName,
+    /// It answers through a group that is not there, or that answers through others itself.
+    #[error("through {0}, which is no group with processes of its own")]
+    Through(String),
+    /// No port at all.
+    #[error("it needs a port")]
+    NoPort,
+    /// Nowhere.
+    #[error("it needs a place")]
+    NoPlace,
+    /// An indicator must fire and must not.
+    #[error("{0} must fire and must not fire")]
+    Contradiction(String),
+}
+
+impl Scenario {
+    /// Reads a scenario. `origin` names the text in errors.
+    ///
+    /// # Errors
+    /// [`ScenarioError`], which says where.
+    pub fn read(text: &str, origin: &str, grammars: &Library) -> Result<Self, ScenarioError> {
+        let form = |error| ScenarioError::Form { origin: origin.to_owned(), error: Box::new(error) };
+        let scenario: Self = toml::from_str(text).map_err(form)?;
+        if scenario.servers.is_empty() {
+            return Err(ScenarioError::Empty(origin.to_owned()));
+        }
+        for (place, group) in scenario.servers.iter().enumerate() {
+            if let Some(flaw) = scenario.flaw(place, group, grammars) {
+                let (origin, group) = (origin.to_owned(), group.name.clone());
+                return Err(ScenarioError::Sense { origin, group, flaw });
+            }
+        }
+        Ok(scenario)
+    }
+
+    /// Indicators that must fire for somebody.
+    #[must_use]
+    pub fn must_fire(&self) -> BTreeSet<&str> {
+        self.servers.iter().flat_map(|group| &group.must_fire).map(String::as_str).collect()
+    }
+
+    /// How many servers each group has, in a network of about so many: every group keeps its share, and at least
+    /// one. None stands for as many as the scenario says.
+    #[must_use]
+    pub fn sizes(&self, servers: Option<usize>) -> Vec<usize> {
+        let counts: Vec<usize> = self.servers.iter().map(|group| group.count.get()).collect();
+        let Some(wanted) = servers else { return counts };
+        let total: usize = counts.iter().sum();
+        // Rounded at the ends of the shares laid side by side, so that the errors do not add up.
+        let mut before = 0;
+        let mut end = 0;
+        let share = |count: &usize| {
+            before += count;
+            let until = (before * wanted + total / 2) / total;
+            let size = until.saturating_sub(end).max(1);
+            end += size;
+            size
+        };
+        counts.iter().map(share).collect()
+    }
+
+    fn flaw(&self, place: usize, group: &Group, grammars: &Library) -> Option<Flaw> {
+        let through =
+            |name: &String| !self.servers.iter().any(|other| other.name == *name && other.through.is_none());
+        if group.software.is_empty() {
+            return Some(Flaw::NoSoftware);
+        }
+        if self.servers[..place].iter().any(|other| other.name == group.name) {
+            return Some(Flaw::SameName);
+        }
+        if group.places.is_empty() {
+            return Some(Flaw::NoPlace);
+        }
+        if group.ports.is_empty() {
+            return Some(Flaw::NoPort);
+        }
+        if let Some(name) = group.software.keys().find(|name| grammars.get(name).is_none()) {
+            return Some(Flaw::Software(name.clone()));
+        }
+        if let Some(indicator) =
+            group.must_fire.iter().find(|indicator| self.must_not_fire.contains(*indicator))
+        {
+            return Some(Flaw::Contradiction(indicator.clone()));
+        }
+        group.through.clone().filter(through).map(Flaw::Through)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = r#"
+[[servers]]
+name = "homes"
+count = 3
+software = { "ElectrumX-1.20.0" = 1 }
+places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
+"#;
+
+    fn read(more: &str) -> Result<Scenario, ScenarioError> {
+        let grammars = Library::embedded().expect("grammars");
+        Scenario::read(&format!("title = \"t\"\nprose = \"p\"\n{GROUP}{more}"), "a.toml", &grammars)
+    }
+
+    #[test]
+    fn errors_say_where_and_what() {
+        assert!(read("").is_ok());
+        for (more, words) in [
+            ("colour = \"red\"", &["a.toml", "line 9", "colour"][..]),
+            ("behaviours = [{ phishing = { text = \"x\", too = 1 } }]", &["line 9", "too"]),
+            ("behaviours = [\"phishing\"]", &["line 9"]),
+            ("count = 0", &["line 9", "duplicate"]),
+            ("through = \"nobody\"", &["a.toml", "homes", "nobody"]),
+            (GROUP, &["homes", "another group"]),
+            ("ports = {}", &["homes", "port"]),
+        ] {
+            let error = read(more).expect_err(more).to_string();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_network_keeps_its_proportions() {
+        let other = GROUP.replace("homes", "hosts").replace("count = 3", "count = 97");
+        let scenario = read(&other).expect("a scenario");
+        assert_eq!(scenario.sizes(None), [3, 97]);
+        assert_eq!(scenario.sizes(Some(1_000)), [30, 970]);
+        assert_eq!(scenario.sizes(Some(10)), [1, 9]);
+        assert_eq!(scenario.sizes(Some(1)), [1, 1]);
+    }
+
+    #[test]
+    fn every_scenario_that_comes_with_this_crate_can_be_read() {
+        let grammars = Library::embedded().expect("grammars");
+        for name in names() {
+            let scenario = named(name, &grammars).expect("known").unwrap_or_else(|error| panic!("{error}"));
+            assert!(!scenario.prose.trim().is_empty() && !scenario.title.is_empty(), "{name}");
+            let honest = name.starts_with('n');
+            assert!(!honest || scenario.must_fire().is_empty(), "{name}");
+        }
+        assert!(named("x99-nothing", &grammars).is_none());
+    }
+}
