@@ -68,6 +68,7 @@ impl Network {
                 grammar: Arc::clone(grammar),
                 identity: Arc::new(identity),
                 node: Arc::new(node),
+                conduct: Arc::default(),
             });
             for transport in [Transport::Tcp, Transport::Tls(Arc::new(credentials(bound)?))] {
                 names.push((name.to_owned(), matches!(transport, Transport::Tls(_))));
