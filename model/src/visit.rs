@@ -71,6 +71,40 @@ pub struct Visit {
     pub cost: f64,
 }
 
+impl Visit {
+    /// A visit that has only just begun: nothing was seen yet.
+    #[must_use]
+    pub fn begun(
+        network: Network,
+        endpoint: Endpoint,
+        vantage: String,
+        purpose: Purpose,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            network,
+            endpoint,
+            vantage,
+            purpose,
+            learnt_from: Vec::new(),
+            started_at,
+            outcome: Outcome::Answered,
+            detail: None,
+            resolution: Resolution::default(),
+            peer: None,
+            timings: Timings::default(),
+            tls: None,
+            tls_offer: None,
+            tls_stack: None,
+            redemption: None,
+            exchanges: Vec::new(),
+            unasked: Unasked::default(),
+            traffic: Traffic::default(),
+            cost: 0.0,
+        }
+    }
+}
+
 /// Where a name led.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {

@@ -139,11 +139,7 @@ impl Acquaintances {
 pub(crate) mod tests {
     use std::{collections::BTreeSet, time::Duration};
 
-    use model::{
-        Exchange, Recorded, Seconds,
-        exchange::Reply,
-        visit::{Resolution, Timings, Traffic, Unasked},
-    };
+    use model::{Exchange, Recorded, Seconds, exchange::Reply};
 
     use super::*;
 
@@ -160,27 +156,10 @@ pub(crate) mod tests {
                 last_byte: none,
             }),
         };
-        Visit {
-            network: electrum::Network::Regtest,
-            endpoint: "ssl://a.example:50002".parse().expect("an endpoint"),
-            vantage: "test".to_owned(),
-            purpose,
-            learnt_from: Vec::new(),
-            started_at: "2026-11-25T00:00:00Z".parse().expect("a time"),
-            outcome,
-            detail: None,
-            resolution: Resolution::default(),
-            peer: None,
-            timings: Timings::default(),
-            tls: None,
-            tls_offer: None,
-            tls_stack: None,
-            redemption: None,
-            exchanges: exchanges.iter().map(exchange).collect(),
-            unasked: Unasked::default(),
-            traffic: Traffic::default(),
-            cost: 0.0,
-        }
+        let endpoint = "ssl://a.example:50002".parse().expect("an endpoint");
+        let began = "2026-11-25T00:00:00Z".parse().expect("a time");
+        let begun = Visit::begun(electrum::Network::Regtest, endpoint, "test".to_owned(), purpose, began);
+        Visit { outcome, exchanges: exchanges.iter().map(exchange).collect(), ..begun }
     }
 
     fn after(visits: &[Visit]) -> Acquaintance {

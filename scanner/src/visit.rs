@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use model::{
     Outcome, Seconds, Visit,
     purpose::{Arm, Factor, Twin},
-    visit::{Resolution, Timings, Traffic, Unasked},
+    visit::{Timings, Unasked},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -95,27 +95,11 @@ impl Visitor {
             Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
             None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
         };
-        let mut visit = Visit {
-            network: self.network,
-            endpoint: endpoint.clone(),
-            vantage: self.vantage.clone(),
-            purpose: agenda.purpose(),
-            learnt_from,
-            started_at: now(),
-            outcome: Outcome::Answered,
-            detail: None,
-            resolution: Resolution { addresses: BTreeSet::from_iter(resolved.addresses), pointer: None },
-            peer: None,
-            timings: Timings { dns: resolved.elapsed.map(Seconds::from), ..Timings::default() },
-            tls: None,
-            tls_offer: None,
-            tls_stack: None,
-            redemption: None,
-            exchanges: Vec::new(),
-            unasked: Unasked::default(),
-            traffic: Traffic::default(),
-            cost: 0.0,
-        };
+        let (here, purpose) = (self.vantage.clone(), agenda.purpose());
+        let mut visit = Visit::begun(self.network, endpoint.clone(), here, purpose, now());
+        visit.learnt_from = learnt_from;
+        visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
+        visit.timings.dns = resolved.elapsed.map(Seconds::from);
         let route = match resolved.route.and_then(|route| self.unless_excluded(route)) {
             Err(error) => {
                 visit.outcome = of_route(&error);

@@ -4,11 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use analyzer::identify::{Knowledge, Version, identify};
 use anyhow::{Context as _, ensure};
-use model::{
-    Exchange, Outcome, Purpose, Recorded, Seconds, Visit,
-    exchange::Reply,
-    visit::{Resolution, Timings, Traffic, Unasked},
-};
+use model::{Exchange, Purpose, Recorded, Seconds, Visit, exchange::Reply};
 use simulator::{
     SimTime,
     chain::{Chain, ChainPlan},
@@ -88,27 +84,9 @@ fn exchanges(mut session: Session, node: &Node) -> Vec<Exchange> {
 }
 
 fn visit(exchanges: Vec<Exchange>) -> anyhow::Result<Visit> {
-    Ok(Visit {
-        network: electrum::Network::Regtest,
-        endpoint: "tcp://127.0.0.1:50001".parse()?,
-        vantage: "test".to_owned(),
-        learnt_from: Vec::new(),
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        outcome: Outcome::Answered,
-        detail: None,
-        purpose: Purpose::Light,
-        resolution: Resolution::default(),
-        peer: None,
-        timings: Timings::default(),
-        tls: None,
-        tls_offer: None,
-        tls_stack: None,
-        redemption: None,
-        exchanges,
-        unasked: Unasked::default(),
-        traffic: Traffic::default(),
-        cost: 0.0,
-    })
+    let (endpoint, began) = ("tcp://127.0.0.1:50001".parse()?, jiff::Timestamp::UNIX_EPOCH);
+    let begun = Visit::begun(electrum::Network::Regtest, endpoint, "test".to_owned(), Purpose::Light, began);
+    Ok(Visit { exchanges, ..begun })
 }
 
 #[test]

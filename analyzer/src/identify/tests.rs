@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
-use model::{
-    Exchange, Outcome, Purpose, Recorded, Seconds, Visit,
-    exchange::Reply,
-    visit::{Resolution, Timings, Traffic, Unasked},
-};
+use model::{Exchange, Purpose, Recorded, Seconds, Visit, exchange::Reply};
 use proptest::prelude::*;
 
 use super::{question::Question, *};
@@ -130,27 +126,10 @@ fn visit(exchanges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Visit {
             last_byte: at(index * 10 + 5),
         }),
     };
-    Visit {
-        network: electrum::Network::Regtest,
-        endpoint: "tcp://127.0.0.1:50001".parse().expect("an endpoint"),
-        vantage: "test".to_owned(),
-        learnt_from: Vec::new(),
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        outcome: Outcome::Answered,
-        detail: None,
-        purpose: Purpose::Light,
-        resolution: Resolution::default(),
-        peer: None,
-        timings: Timings::default(),
-        tls: None,
-        tls_offer: None,
-        tls_stack: None,
-        redemption: None,
-        exchanges: exchanges.into_iter().enumerate().map(exchange).collect(),
-        unasked: Unasked::default(),
-        traffic: Traffic::default(),
-        cost: 0.0,
-    }
+    let endpoint = "tcp://127.0.0.1:50001".parse().expect("an endpoint");
+    let (here, began) = ("test".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+    let begun = Visit::begun(electrum::Network::Regtest, endpoint, here, Purpose::Light, began);
+    Visit { exchanges: exchanges.into_iter().enumerate().map(exchange).collect(), ..begun }
 }
 
 /// The exchanges of rows that ask these questions.
