@@ -2,4 +2,10 @@
 //! talk to nobody.
 
 pub mod capture;
+pub mod dossier;
+pub mod features;
 pub mod identify;
+pub mod indicators;
+pub mod reading;
+pub mod server;
+pub mod survey;

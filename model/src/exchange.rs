@@ -47,6 +47,12 @@ impl Recorded {
         &self.bytes
     }
 
+    /// SHA-256 of the whole.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.cut.as_ref().map_or_else(|| Sha256::digest(&self.bytes).into(), |whole| whole.sha256)
+    }
+
     /// What the whole was, where it was cut.
     #[must_use]
     pub fn cut(&self) -> Option<&Whole> {

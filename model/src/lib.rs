@@ -5,8 +5,10 @@
 //! This crate neither scans nor judges.
 
 pub mod archive;
+pub mod assessment;
 pub mod exchange;
 pub mod facts;
+pub mod finding;
 pub mod outcome;
 pub mod purpose;
 pub mod seconds;
@@ -14,7 +16,9 @@ pub mod visit;
 pub mod watch;
 
 pub use archive::Archive;
+pub use assessment::Assessment;
 pub use exchange::{Exchange, Recorded};
+pub use finding::Finding;
 pub use outcome::Outcome;
 pub use purpose::Purpose;
 pub use seconds::Seconds;

@@ -1,0 +1,138 @@
+//! A visit as the features read it: every exchange is parsed once, into what was asked and what was answered.
+//!
+//! Nothing is concluded here, and nothing is refused: what cannot be read is absent.
+
+use std::{borrow::Cow, time::Duration};
+
+use electrum::{
+    message::{Answer, RpcError},
+    proof::ScriptHash,
+};
+use model::{Exchange, Visit, finding::Digest};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// A visit, read.
+#[derive(Debug)]
+pub struct Reading<'v> {
+    /// The visit.
+    pub visit: &'v Visit,
+    /// Its exchanges, in the order of the requests.
+    pub turns: Vec<Turn<'v>>,
+}
+
+/// One exchange, read.
+#[derive(Debug)]
+pub struct Turn<'v> {
+    /// The exchange.
+    pub exchange: &'v Exchange,
+    /// The call, where the request is one.
+    call: Option<Call<'v>>,
+    /// The answer, where one came that is one and was kept whole.
+    answer: Option<Answer<'v>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Call<'v> {
+    #[serde(borrow)]
+    method: Cow<'v, str>,
+    #[serde(borrow, default)]
+    params: Option<&'v RawValue>,
+}
+
+impl<'v> Reading<'v> {
+    /// Reads a visit.
+    #[must_use]
+    pub fn of(visit: &'v Visit) -> Self {
+        Self { visit, turns: visit.exchanges.iter().map(Turn::of).collect() }
+    }
+
+    /// What a probe asked, in the order in which it did.
+    pub fn of_probe<'r>(&'r self, probe: &'r str) -> impl Iterator<Item = &'r Turn<'v>> {
+        self.turns.iter().filter(move |turn| turn.exchange.probe == probe)
+    }
+
+    /// The first result that a probe got, where it has this form.
+    #[must_use]
+    pub fn result_of<T: DeserializeOwned>(&self, probe: &str) -> Option<T> {
+        self.of_probe(probe).find_map(Turn::result)
+    }
+}
+
+impl<'v> Turn<'v> {
+    fn of(exchange: &'v Exchange) -> Self {
+        let call = match exchange.request.cut() {
+            None => serde_json::from_slice(exchange.request.bytes()).ok(),
+            Some(_) => None,
+        };
+        let reply = exchange.answer.as_ref().filter(|reply| reply.response.cut().is_none());
+        Self { exchange, call, answer: reply.and_then(|reply| Answer::read(reply.response.bytes())) }
+    }
+
+    /// The method that was called; empty where the request is no call.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.call.as_ref().map_or("", |call| &call.method)
+    }
+
+    /// The parameters, where they have this form.
+    #[must_use]
+    pub fn params<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.call.as_ref()?.params?.get()).ok()
+    }
+
+    /// The script that was asked about, by its hash, whether the protocol names scripts or hashes of them.
+    #[must_use]
+    pub fn script(&self) -> Option<ScriptHash> {
+        let [text]: [String; 1] = self.params()?;
+        if self.method().starts_with("blockchain.scriptpubkey.") {
+            let script = bitcoin::ScriptBuf::from_hex(&text).ok()?;
+            return Some(ScriptHash::of(&script));
+        }
+        self.method().starts_with("blockchain.scripthash.").then(|| text.parse().ok()).flatten()
+    }
+
+    /// Whether this is asked about a script: `get_history`, `listunspent`, whatever the protocol calls scripts.
+    #[must_use]
+    pub fn asks_script(&self, verb: &str) -> bool {
+        let rest = self.method().strip_prefix("blockchain.scripthash.");
+        rest.or_else(|| self.method().strip_prefix("blockchain.scriptpubkey.")) == Some(verb)
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer<'v>> {
+        self.answer.as_ref()
+    }
+
+    /// The result, where it has this form.
+    #[must_use]
+    pub fn result<T: DeserializeOwned>(&self) -> Option<T> {
+        match self.answer()? {
+            Answer::Result(text) => serde_json::from_str(text).ok(),
+            Answer::Error(_) => None,
+        }
+    }
+
+    /// The error, where it was one.
+    #[must_use]
+    pub fn error(&self) -> Option<&RpcError> {
+        match self.answer()? {
+            Answer::Error(error) => Some(error),
+            Answer::Result(_) => None,
+        }
+    }
+
+    /// From the request sent to the first byte of the answer.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        let reply = self.exchange.answer.as_ref()?;
+        Some(Duration::from(reply.first_byte).saturating_sub(self.exchange.sent.into()))
+    }
+
+    /// By what it is found in the archive.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_exchange(self.exchange)
+    }
+}
