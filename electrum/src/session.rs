@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 use crate::{
     limits::Limits,
     message::{self, Kind, MessageError, Request},
-    meter::TooManyBytes,
+    meter::{Meter, Metered, TooManyBytes},
 };
 
 /// Anything bytes can travel over.
@@ -127,8 +127,13 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session over a stream that carries lines. Its time runs from now.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, limits: Limits) -> Self {
+    /// A session over a stream that carries lines. Its time runs from now; the meter counts what passes.
+    pub fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        meter: Meter,
+        limits: Limits,
+    ) -> Self {
+        let stream = Metered::new(stream, meter, limits.bytes);
         Self::new(Channel::Lines(Lines::new(Box::new(stream))), limits, Instant::now() + limits.visit)
     }
 
@@ -304,7 +309,7 @@ mod tests {
 
     fn session(limits: Limits) -> (Session, DuplexStream) {
         let (ours, theirs) = duplex(1 << 22);
-        (Session::over(ours, limits), theirs)
+        (Session::over(ours, Meter::default(), limits), theirs)
     }
 
     fn call(id: u32) -> Request {

@@ -18,6 +18,7 @@ use electrum::{Network, dial::Dialer};
 use model::{Archive, Purpose, archive::Writer};
 use scanner::{
     aside::Tickets,
+    caller::Caller,
     gate::Gate,
     kin::Kin,
     ledger::{Ledger, Politeness},
@@ -53,11 +54,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         dialer,
         ledger,
         exclusions,
-        network,
-        vantage: arguments.vantage.clone(),
-        client_name,
-        objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
-        secret: rand::random(),
+        caller: Caller {
+            network,
+            vantage: arguments.vantage.clone(),
+            client_name,
+            objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
+            secret: rand::random(),
+        },
         tickets: Tickets::default(),
     });
     let watching: Option<Duration> = arguments

@@ -19,7 +19,9 @@ use model::{
 use tokio::time::Instant;
 
 use crate::{
+    agenda::Agenda,
     ledger::{CONNECTION_COST, ERROR_COST, Permit},
+    listen,
     probe::{Call, Form, Known, Probe},
 };
 
@@ -53,6 +55,21 @@ pub struct Scope {
     pub limits: Limits,
     /// Messages that are kept of those that nobody asked for.
     pub keeps: usize,
+    /// Decides the id of the first request. Not to be guessed: an answer that was sent before its question cannot
+    /// match it.
+    pub lot: u32,
+}
+
+impl Scope {
+    /// That of an agenda, with the limits of a usual session.
+    pub(crate) fn of(agenda: &Agenda, began: Instant, usual: Limits, lot: u32) -> Self {
+        match agenda {
+            Agenda::Watch(_) => {
+                Self { began, limits: listen::limits(usual), keeps: listen::MOST_HEARD as usize, lot }
+            }
+            _ => Self { began, limits: usual, keeps: Unasked::KEPT, lot },
+        }
+    }
 }
 
 /// What opening a connection showed, whether it led to a conversation or not.
@@ -149,8 +166,7 @@ impl Conversation {
             session,
             permit,
             began: scope.began,
-            // Not to be guessed: an answer that was sent before its question cannot match it.
-            next_id: rand::random_range(1_000..1_000_000),
+            next_id: 1_000 + scope.lot % 999_000,
             first_took: None,
             exchanges: Vec::new(),
             unasked: Vec::new(),

@@ -6,6 +6,7 @@
 pub mod acquaintance;
 pub mod agenda;
 pub mod aside;
+pub mod caller;
 pub mod conversation;
 mod course;
 pub mod discovery;
@@ -18,6 +19,7 @@ pub mod objects;
 pub mod outcome;
 pub mod plan;
 pub mod probe;
+pub mod rehearsal;
 pub mod sweep;
 mod term;
 pub mod visit;

@@ -128,7 +128,7 @@ fn is_block(heard: &Heard) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use electrum::{limits::Limits, session::Session};
+    use electrum::{limits::Limits, meter::Meter, session::Session};
     use model::{Seconds, visit::Unasked};
     use tokio::{
         io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, duplex, split},
@@ -220,10 +220,13 @@ mod tests {
         let host = "a.example".parse().expect("a host");
         let permit = ledger.permit(&host, None, Class::Watch, Instant::now()).expect("a permit");
         let (began, limits) = (Instant::now(), limits(Limits::default()));
-        let scope = Scope { began, limits, keeps: MOST_HEARD as usize };
-        let mut conversation = Conversation::over(Session::over(ours, limits), permit, scope);
-        let (watch, mut known) = (Watch::lasting(WATCH_LENGTH * 2), Known { protocol: None, ..known() });
-        let opened = follow(&mut conversation, &Agenda::Watch(watch.clone()), &mut known).await;
+        let watch = Watch::lasting(WATCH_LENGTH * 2);
+        let agenda = Agenda::Watch(watch.clone());
+        let scope = Scope::of(&agenda, began, Limits::default(), 0);
+        let session = Session::over(ours, Meter::default(), limits);
+        let (mut conversation, mut known) =
+            (Conversation::over(session, permit, scope), Known { protocol: None, ..known() });
+        let opened = follow(&mut conversation, &agenda, &mut known).await;
         assert_eq!((opened.outcome, opened.detail), (Outcome::Answered, None));
         let course = watch.listen(&mut conversation, &mut known, began, gate).await;
         let lasted = began.elapsed();

@@ -148,7 +148,7 @@ impl Round<'_> {
     /// Looks for objects, once in a sweep, where deep visits will want them. None where nobody listens any more
     /// or the gate was closed.
     async fn find_objects(&mut self) -> Option<()> {
-        if self.options.profile == Profile::Light || self.visitor.objects.get().is_some() {
+        if self.options.profile == Profile::Light || self.visitor.caller.objects.get().is_some() {
             return Some(());
         }
         let candidates: Vec<Endpoint> =
@@ -164,7 +164,7 @@ impl Round<'_> {
             self.tell(Event::Learnt { visits: 1, refused: Refusals::default() }).await?;
             self.tell(Event::Visited(Box::new(visited.visit))).await?;
             if let Some(objects) = visited.objects.filter(|objects| !objects.outputs.is_empty()) {
-                let objects = Arc::clone(self.visitor.objects.get_or_init(|| Arc::new(objects)));
+                let objects = Arc::clone(self.visitor.caller.objects.get_or_init(|| Arc::new(objects)));
                 return self.tell(Event::Objects(objects)).await;
             }
             tries += usize::from(conversed);
@@ -251,8 +251,10 @@ impl Round<'_> {
         let source = Source::Peer(host.clone());
         let most = self.world.frontier.caps().per_source;
         // A list that is none teaches nothing; its bytes are in the record.
-        let listed =
-            visited.peers.as_ref().and_then(|peers| parse_peers(peers, self.visitor.network, most).ok());
+        let listed = visited
+            .peers
+            .as_ref()
+            .and_then(|peers| parse_peers(peers, self.visitor.caller.network, most).ok());
         let peers = listed.into_iter().flat_map(|list| list.rows).map(Listing::from);
         let own = visited.features.as_ref().and_then(|features| own_websockets(features, host));
         let guard = self.options.guard;

@@ -1,17 +1,10 @@
 //! One visit: resolve, ask for a permit, connect, follow the agenda, record. A visit never fails; whatever
 //! happens is its outcome.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use bitcoin::{
-    ScriptBuf, WScriptHash,
-    hashes::{Hash as _, sha256},
-};
 use electrum::{
-    Endpoint, Network,
+    Endpoint,
     dial::{DialError, Dialer, Family, Resolved, Route, RouteError},
     tls::{self, Redemption},
 };
@@ -19,26 +12,24 @@ use jiff::Timestamp;
 use model::{
     Outcome, Seconds, Visit,
     purpose::{Arm, Factor, Twin},
-    visit::{Timings, Unasked},
+    visit::Timings,
 };
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::SemaphorePermit,
     time::{Instant, timeout_at},
 };
 
 use crate::{
-    agenda::{Agenda, borrowed_name},
+    agenda::Agenda,
     aside::{self, Tickets},
+    caller::{Caller, Listening},
     conversation::{Conversation, Scope, traffic},
-    course::{self, Course},
+    course::Course,
     discovery::Exclusions,
     gate::Gate,
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
-    listen,
-    objects::{self, Objects},
+    objects::Objects,
     outcome::{of_dial, of_route},
-    probe::Known,
 };
 
 /// Makes visits, all by the same rules.
@@ -50,16 +41,8 @@ pub struct Visitor {
     pub ledger: Arc<Ledger>,
     /// Who does not want to be visited.
     pub exclusions: Exclusions,
-    /// The network whose servers are visited.
-    pub network: Network,
-    /// Where we visit from.
-    pub vantage: String,
-    /// How we name ourselves.
-    pub client_name: String,
-    /// What every server is asked about, once it is known.
-    pub objects: OnceLock<Arc<Objects>>,
-    /// What makes control scripts unguessable.
-    pub secret: [u8; 32],
+    /// Who visits.
+    pub caller: Caller,
     /// TLS session tickets that wait to be shown to somebody.
     pub tickets: Tickets,
 }
@@ -95,8 +78,7 @@ impl Visitor {
             Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
             None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
         };
-        let (here, purpose) = (self.vantage.clone(), agenda.purpose());
-        let mut visit = Visit::begun(self.network, endpoint.clone(), here, purpose, now());
+        let mut visit = self.caller.begin(endpoint.clone(), agenda, now());
         visit.learnt_from = learnt_from;
         visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
         visit.timings.dns = resolved.elapsed.map(Seconds::from);
@@ -128,7 +110,7 @@ impl Visitor {
         // One moment, by both clocks: tip times are the one plus what the other measured.
         let began = Instant::now();
         visit.started_at = now();
-        let scope = self.scope(agenda, began);
+        let scope = Scope::of(agenda, began, *self.dialer.limits(), rand::random());
         let attend = async {
             match agenda {
                 Agenda::Hello(_) | Agenda::Ticket | Agenda::Redeem { .. } => {
@@ -190,26 +172,9 @@ impl Visitor {
         visit.timings = Timings { dns: visit.timings.dns, ..opened.timings };
         visit.tls = opened.tls;
         let (course, found) = match opened.conversation {
-            Ok(mut conversation) => {
-                let mut known = self.known(&endpoint, agenda);
-                let mut course = course::follow(&mut conversation, agenda, &mut known).await;
-                if let (Agenda::Watch(watch), Outcome::Answered, None) =
-                    (agenda, course.outcome, &course.detail)
-                {
-                    // Who only listens needs no place.
-                    drop(place);
-                    course = watch.listen(&mut conversation, &mut known, scope.began, gate).await;
-                }
-                let found = match (agenda, known.tip) {
-                    (Agenda::Objects, Some(tip)) => objects::find(&mut conversation, self.network, tip).await,
-                    _ => None,
-                };
-                visit.timings.first_byte = conversation.time_of("H1").map(Seconds::from);
-                let transcript = conversation.close().await;
-                visit.exchanges = transcript.exchanges;
-                visit.unasked = transcript.unasked;
-                visit.cost = transcript.cost;
-                (course, found)
+            Ok(conversation) => {
+                let listening = Listening { place: Some(place), gate };
+                self.caller.converse(*conversation, visit, agenda, scope.began, listening).await
             }
             Err((error, permit)) => {
                 visit.cost = permit.spent();
@@ -220,16 +185,6 @@ impl Visitor {
         };
         visit.traffic = traffic(&opened.meter);
         (course, found)
-    }
-
-    fn scope(&self, agenda: &Agenda, began: Instant) -> Scope {
-        let usual = *self.dialer.limits();
-        match agenda {
-            Agenda::Watch(_) => {
-                Scope { began, limits: listen::limits(usual), keeps: listen::MOST_HEARD as usize }
-            }
-            _ => Scope { began, limits: usual, keeps: Unasked::KEPT },
-        }
     }
 
     /// What needs a connection and no session.
@@ -260,34 +215,6 @@ impl Visitor {
             Ok(()) => Course::new(Outcome::Answered, None),
             Err(error) => Course::new(of_dial(&error), error.to_string()),
         }
-    }
-
-    fn known(&self, endpoint: &Endpoint, agenda: &Agenda) -> Known {
-        let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
-        Known {
-            network: self.network,
-            client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
-            offer: agenda.offer(),
-            deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
-            control: self.control(endpoint, Timestamp::now()),
-            objects: self.objects.get().cloned().unwrap_or_default(),
-            protocol: None,
-            tip: None,
-            script_answered: false,
-            estimates_cached: false,
-            fragile: false,
-        }
-    }
-
-    /// A script that nobody has ever used: its own for each server and day, so that a server that saw it before
-    /// is one that was asked by us today.
-    fn control(&self, endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
-        let day = now.as_second() / (24 * 60 * 60);
-        let hash = Sha256::new_with_prefix(self.secret)
-            .chain_update(endpoint.host.to_string())
-            .chain_update(day.to_be_bytes())
-            .finalize();
-        ScriptBuf::new_p2wsh(&WScriptHash::from_raw_hash(sha256::Hash::from_byte_array(hash.into())))
     }
 
     /// Finds out why there was no session. Where TLS found no common ground, one more connection asks the

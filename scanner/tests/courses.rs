@@ -12,6 +12,7 @@ use scanner::{
     acquaintance::{Acquaintances, Constitution},
     agenda::{Agenda, Profile},
     aside::Tickets,
+    caller::Caller,
     discovery::{Caps, Exclusions, Frontier, Server, Source},
     gate::Gate,
     kin::Kin,
@@ -120,11 +121,13 @@ fn visitor() -> Visitor {
         dialer: Dialer::new(Names::system(), Guard::AllowPrivate, None, Limits::default()),
         ledger: Ledger::new(Politeness::default()),
         exclusions: Exclusions::default(),
-        network: Network::Regtest,
-        vantage: "test".to_owned(),
-        client_name: "observatory/test".to_owned(),
-        objects: OnceLock::new(),
-        secret: [7; 32],
+        caller: Caller {
+            network: Network::Regtest,
+            vantage: "test".to_owned(),
+            client_name: "observatory/test".to_owned(),
+            objects: OnceLock::new(),
+            secret: [7; 32],
+        },
         tickets: Tickets::default(),
     }
 }

@@ -32,7 +32,12 @@ impl Archive {
     #[must_use]
     pub fn writer(&self) -> Writer {
         let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
-        let run = format!("{started}-{:08x}", rand::random::<u32>());
+        self.writer_named(format!("{started}-{:08x}", rand::random::<u32>()))
+    }
+
+    /// Starts writing files of a name: the same name writes over what it wrote before.
+    #[must_use]
+    pub fn writer_named(&self, run: String) -> Writer {
         Writer { archive: self.clone(), run, part: 0, buffer: None }
     }
 }

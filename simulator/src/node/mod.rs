@@ -12,7 +12,11 @@ mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::{estimator::Estimates, pool::Pool, tip::Tip};
+use self::{
+    estimator::Estimates,
+    pool::{Mempool, Pool},
+    tip::Tip,
+};
 use crate::{SimTime, chain::Chain};
 
 pub use self::{
@@ -33,7 +37,7 @@ pub struct Node {
 struct Snapshot {
     tip: Tip,
     steps: u64,
-    pool: Arc<Pool>,
+    pool: Arc<Mempool>,
 }
 
 impl Node {
@@ -80,13 +84,13 @@ impl Node {
         tip::earlier(Some(block), Pool::next(&self.plan, &self.chain, tip, after, block))
     }
 
-    fn pool(&self, tip: Tip, now: SimTime) -> Arc<Pool> {
+    fn pool(&self, tip: Tip, now: SimTime) -> Arc<Mempool> {
         let steps = self.plan.steps(now);
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some(known) if known.tip == tip && known.steps == steps => Arc::clone(&known.pool),
             _ => {
-                let pool = Arc::new(Pool::at(&self.plan, &self.chain, tip, now));
+                let pool = Arc::new(Mempool::new(self.plan.clone(), Arc::clone(&self.chain), tip, now));
                 *latest = Some(Snapshot { tip, steps, pool: Arc::clone(&pool) });
                 pool
             }

@@ -1,6 +1,9 @@
 //! A node's mempool at one moment.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, OnceLock},
+};
 
 use bitcoin::{OutPoint, Txid};
 use electrum::proof::ScriptHash;
@@ -19,6 +22,32 @@ pub(super) struct Change {
     pub(super) made: Vec<Unspent>,
     /// In satoshi.
     pub(super) net: i64,
+}
+
+/// A mempool that is put together when somebody asks what is in it, which few do.
+#[derive(Debug)]
+pub(super) struct Mempool {
+    plan: NodePlan,
+    chain: Arc<Chain>,
+    tip: Tip,
+    now: SimTime,
+    pool: OnceLock<Pool>,
+}
+
+impl Mempool {
+    pub(super) fn new(plan: NodePlan, chain: Arc<Chain>, tip: Tip, now: SimTime) -> Self {
+        Self { plan, chain, tip, now, pool: OnceLock::new() }
+    }
+
+    pub(super) fn get(&self) -> &Pool {
+        self.pool.get_or_init(|| Pool::at(&self.plan, &self.chain, self.tip, self.now))
+    }
+
+    /// What it changes about a script. What it holds will all be on the chain, where its script is known.
+    pub(super) fn change(&self, script: &ScriptHash) -> Option<&Change> {
+        self.chain.trunk.account(script)?;
+        self.get().scripts.get(script)
+    }
 }
 
 /// A mempool.
@@ -101,10 +130,6 @@ impl Pool {
             change.items.push(item);
         }
         change
-    }
-
-    pub(super) fn change(&self, script: &ScriptHash) -> Option<&Change> {
-        self.scripts.get(script)
     }
 
     pub(super) fn place(&self, txid: &Txid) -> Option<Place> {

@@ -5,7 +5,7 @@ use std::{fmt, num::NonZeroU64, sync::Arc};
 use bitcoin::{OutPoint, Transaction, Txid, hashes::Hash as _};
 use electrum::proof::{HistoryItem, ScriptHash};
 
-use super::{estimator::Estimates, pool::Pool, tip::Tip};
+use super::{estimator::Estimates, pool::Mempool, tip::Tip};
 use crate::chain::{Chain, branch};
 
 /// Satoshi in a bitcoin.
@@ -51,7 +51,7 @@ pub struct MempoolEntry {
 pub struct View {
     pub(super) chain: Arc<Chain>,
     pub(super) tip: Tip,
-    pub(super) pool: Arc<Pool>,
+    pub(super) pool: Arc<Mempool>,
     pub(super) estimates: Option<Estimates>,
     /// In satoshi per 1,000 virtual bytes.
     pub(super) relay_fee: u64,
@@ -132,7 +132,8 @@ impl View {
     #[must_use]
     pub fn transaction(&self, txid: &Txid) -> Option<Arc<Transaction>> {
         let confirmed = self.tip.place(&self.chain, txid);
-        let (segment, place) = confirmed.or_else(|| Some((&self.chain.trunk, self.pool.place(txid)?)))?;
+        let (segment, place) =
+            confirmed.or_else(|| Some((&self.chain.trunk, self.pool.get().place(txid)?)))?;
         Some(Arc::clone(&segment.payment(place)?.transaction))
     }
 
@@ -167,8 +168,9 @@ impl View {
     #[must_use]
     pub fn unspent(&self, script: &ScriptHash) -> Vec<Unspent> {
         let mut unspent = self.confirmed(script);
-        unspent.extend(self.pool.change(script).into_iter().flat_map(|change| &change.made));
-        unspent.retain(|coin| !self.pool.spends(&OutPoint { txid: coin.txid, vout: coin.vout }));
+        let Some(change) = self.pool.change(script) else { return unspent };
+        unspent.extend(&change.made);
+        unspent.retain(|coin| !self.pool.get().spends(&OutPoint { txid: coin.txid, vout: coin.vout }));
         unspent
     }
 
@@ -207,7 +209,7 @@ impl View {
     /// The mempool, the highest feerate first.
     #[must_use]
     pub fn mempool(&self) -> &[MempoolEntry] {
-        &self.pool.entries
+        &self.pool.get().entries
     }
 
     /// A script's outputs that nothing in the chain spends.

@@ -6,7 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_tungstenite::{
@@ -18,12 +18,10 @@ use tracing::trace;
 use super::{
     Clock, Server, Transport,
     credentials::Credentials,
+    driven::Driven,
     lines::{Lines, Piece},
 };
-use crate::{
-    SimTime,
-    grammar::{End, Framing, HalfClose, Reaction, Session},
-};
+use crate::grammar::{End, Framing, HalfClose};
 
 /// How long a handshake may take, and a write that the client does not read (max_send_delay of aiorpcX).
 const STUCK: Duration = Duration::from_secs(20);
@@ -72,66 +70,8 @@ async fn secure(stream: TcpStream, credentials: &Credentials) -> io::Result<TlsS
     timeout(STUCK, TlsAcceptor::from(config).accept(stream)).await?
 }
 
-/// A session and the clocks that drive it.
-struct Driven<'s> {
-    session: Session,
-    server: &'s Server,
-    clock: Clock,
-    last_heard: Instant,
-    /// Up to when the client was told of changes.
-    told: SimTime,
-    /// When the session wants to be asked again.
-    next: Option<SimTime>,
-}
-
-impl<'s> Driven<'s> {
-    fn new(server: &'s Server, framing: Framing, clock: Clock) -> Self {
-        let session =
-            Session::new(Arc::clone(&server.grammar), Arc::clone(&server.identity), framing, clock.now())
-                .behaving(Arc::clone(&server.conduct));
-        Self { session, server, clock, last_heard: Instant::now(), told: clock.now(), next: None }
-    }
-
-    fn hear(&mut self, pieces: Vec<Piece>) {
-        self.last_heard = Instant::now();
-        let now = self.clock.now();
-        let view = self.server.view(now);
-        for piece in pieces {
-            match piece {
-                Piece::Line(line) => self.session.receive(&line, &view, now),
-                Piece::TooLong => self.session.receive_too_much(now),
-            }
-        }
-    }
-
-    /// What is to be done now.
-    fn react(&mut self) -> Reaction {
-        let reaction = self.session.flush(self.clock.now());
-        self.next = reaction.next;
-        reaction
-    }
-
-    /// Waits until time alone makes something happen. False when that is the end.
-    async fn wait(&mut self) -> bool {
-        let change = self.server.next_change(self.told);
-        let due = |moment: SimTime| Instant::now() + self.clock.until(moment);
-        let silence = self.server.grammar.patience().map(|patience| self.last_heard + patience);
-        let wake = [self.next.map(due), change.map(due), silence].into_iter().flatten().min();
-        match wake {
-            Some(wake) => sleep_until(wake).await,
-            None => std::future::pending().await,
-        }
-        let now = self.clock.now();
-        if change.is_some_and(|change| change <= now) {
-            self.session.advance(&self.server.view(now), now);
-            self.told = now;
-        }
-        silence.is_none_or(|silence| Instant::now() < silence)
-    }
-}
-
-async fn lines<S: Socket>(mut stream: S, server: &Server, clock: Clock) -> io::Result<()> {
-    let mut driven = Driven::new(server, Framing::Lines, clock);
+async fn lines<S: Socket>(mut stream: S, server: &Arc<Server>, clock: Clock) -> io::Result<()> {
+    let mut driven = Driven::new(Arc::clone(server), Framing::Lines, clock);
     let mut lines = Lines::new(server.grammar.longest_line());
     let mut half_closed = false;
     loop {
@@ -179,12 +119,12 @@ async fn is_over(stream: &TcpStream) -> bool {
     matches!(timeout(AT_ONCE, stream.peek(&mut [0])).await, Ok(Ok(0)))
 }
 
-async fn messages<S: Socket>(stream: S, server: &Server, clock: Clock) -> io::Result<()> {
+async fn messages<S: Socket>(stream: S, server: &Arc<Server>, clock: Clock) -> io::Result<()> {
     let longest = server.grammar.longest_line();
     let config = WebSocketConfig::default().max_message_size(Some(longest)).max_frame_size(Some(longest));
     let accepted = timeout(STUCK, pin!(accept_async_with_config(stream, Some(config)))).await?;
     let mut socket: WebSocketStream<S> = accepted.map_err(io::Error::other)?;
-    let mut driven = Driven::new(server, Framing::Messages, clock);
+    let mut driven = Driven::new(Arc::clone(server), Framing::Messages, clock);
     loop {
         let reaction = driven.react();
         for write in reaction.writes {

@@ -23,6 +23,12 @@ impl Credentials {
         Self { chain, key, config: OnceLock::new() }
     }
 
+    /// The chain, the server's own certificate first.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
     /// The configuration for them, made at the first use.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ mod accept;
 mod clock;
 mod connection;
 mod credentials;
+mod driven;
+mod inside;
 mod lines;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -14,6 +16,7 @@ use std::{net::SocketAddr, sync::Arc};
 pub use accept::{Listening, ServeError, listen};
 pub use clock::Clock;
 pub use credentials::Credentials;
+pub use inside::Inside;
 
 use crate::{
     SimTime,

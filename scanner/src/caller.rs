@@ -1,0 +1,108 @@
+//! Who visits: everything of a visit that needs no network. What is asked of a server over a connection, by whoever
+//! opened it, is recorded here.
+
+use std::sync::{Arc, OnceLock};
+
+use bitcoin::{
+    ScriptBuf, WScriptHash,
+    hashes::{Hash as _, sha256},
+};
+use electrum::{Endpoint, Network};
+use jiff::Timestamp;
+use model::{Outcome, Seconds, Visit};
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::SemaphorePermit, time::Instant};
+
+use crate::{
+    agenda::{Agenda, borrowed_name},
+    conversation::Conversation,
+    course::{self, Course},
+    gate::Gate,
+    objects::{self, Objects},
+    probe::Known,
+};
+
+/// Who visits, and what that knows beyond the single server.
+#[derive(Debug)]
+pub struct Caller {
+    /// The network whose servers are visited.
+    pub network: Network,
+    /// Where we visit from.
+    pub vantage: String,
+    /// How we name ourselves.
+    pub client_name: String,
+    /// What every server is asked about, once it is known.
+    pub objects: OnceLock<Arc<Objects>>,
+    /// What makes control scripts unguessable.
+    pub secret: [u8; 32],
+}
+
+/// The place that a visit gives back when it only listens, and the gate that ends it.
+pub(crate) struct Listening<'g> {
+    pub(crate) place: Option<SemaphorePermit<'g>>,
+    pub(crate) gate: &'g Gate,
+}
+
+impl Caller {
+    /// A visit that begins.
+    pub(crate) fn begin(&self, endpoint: Endpoint, agenda: &Agenda, at: Timestamp) -> Visit {
+        Visit::begun(self.network, endpoint, self.vantage.clone(), agenda.purpose(), at)
+    }
+
+    /// Goes through an agenda, and records what was said. Gives how it went, and the objects where they were looked
+    /// for and found.
+    pub(crate) async fn converse(
+        &self,
+        mut conversation: Conversation,
+        visit: &mut Visit,
+        agenda: &Agenda,
+        began: Instant,
+        listening: Listening<'_>,
+    ) -> (Course, Option<Objects>) {
+        let mut known = self.known(&visit.endpoint, agenda, visit.started_at);
+        let mut course = course::follow(&mut conversation, agenda, &mut known).await;
+        if let (Agenda::Watch(watch), Outcome::Answered, None) = (agenda, course.outcome, &course.detail) {
+            // Who only listens needs no place.
+            drop(listening.place);
+            course = watch.listen(&mut conversation, &mut known, began, listening.gate).await;
+        }
+        let found = match (agenda, known.tip) {
+            (Agenda::Objects, Some(tip)) => objects::find(&mut conversation, self.network, tip).await,
+            _ => None,
+        };
+        visit.timings.first_byte = conversation.time_of("H1").map(Seconds::from);
+        let transcript = conversation.close().await;
+        visit.exchanges = transcript.exchanges;
+        visit.unasked = transcript.unasked;
+        visit.cost = transcript.cost;
+        (course, found)
+    }
+
+    fn known(&self, endpoint: &Endpoint, agenda: &Agenda, now: Timestamp) -> Known {
+        let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
+        Known {
+            network: self.network,
+            client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
+            offer: agenda.offer(),
+            deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
+            control: self.control(endpoint, now),
+            objects: self.objects.get().cloned().unwrap_or_default(),
+            protocol: None,
+            tip: None,
+            script_answered: false,
+            estimates_cached: false,
+            fragile: false,
+        }
+    }
+
+    /// A script that nobody has ever used: its own for each server and day, so that a server that saw it before
+    /// is one that was asked by us today.
+    fn control(&self, endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
+        let day = now.as_second() / (24 * 60 * 60);
+        let hash = Sha256::new_with_prefix(self.secret)
+            .chain_update(endpoint.host.to_string())
+            .chain_update(day.to_be_bytes())
+            .finalize();
+        ScriptBuf::new_p2wsh(&WScriptHash::from_raw_hash(sha256::Hash::from_byte_array(hash.into())))
+    }
+}
