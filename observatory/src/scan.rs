@@ -28,7 +28,10 @@ use scanner::{
 };
 use tokio::sync::mpsc;
 
-pub(crate) use self::arguments::Arguments;
+pub(crate) use self::{
+    arguments::{Arguments, product},
+    memory::keep_objects,
+};
 use self::{progress::Progress, sightings::Sightings, summary::Summary};
 use crate::output::{self, Usage};
 

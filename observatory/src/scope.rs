@@ -72,7 +72,7 @@ pub(crate) struct Scope {
 }
 
 /// What to ask.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     /// Who is there, which chain, how fast: at most 60 E a visit
     Light,

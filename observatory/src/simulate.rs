@@ -1,6 +1,9 @@
 //! `observatory simulate`: a network of servers on this machine whose truth is known, until it is interrupted.
 
-use std::{path::PathBuf, time::Instant};
+mod archive;
+mod history;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -22,11 +25,14 @@ const DESCRIPTORS: u64 = 65_536;
 /// peers, and may lie. DIR gets seeds.txt (for `scan --seeds`), truth.json (what is true of each server),
 /// geo.mmdb and asn.mmdb (where its address is; for `plan --geoip`). A seed gives the same network to the byte.
 /// Ctrl-C ends it.
+///
+/// With --archive nothing is served: the visits that a scan would have made over days are written at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory simulate --scenario mixed-2026 --out net
   observatory simulate --scenario x6-omission --seed 7 --out net
   observatory simulate --scenario my-network.toml --servers 1000 --out net
+  observatory simulate --servers 100000 --archive visits --days 30 --out net
   observatory simulate --list
 and then, elsewhere:
   observatory scan --network regtest --seeds net/seeds.txt --allow-private
@@ -37,6 +43,8 @@ pub(crate) struct Arguments {
     /// Where truth.json, seeds.txt and the databases are written
     #[arg(long, value_name = "DIR", default_value = "simulated")]
     out: PathBuf,
+    #[command(flatten)]
+    history: archive::Arguments,
     /// Print the scenarios there are, and do nothing
     #[arg(long)]
     list: bool,
@@ -67,6 +75,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let world = arguments.network.world()?;
     files::write(&world, &arguments.out)?;
+    if let Some(place) = &arguments.history.archive {
+        return archive::write(Arc::new(world), place, &arguments.history, arguments.network.seed).await;
+    }
     let listening = serve(&world)?;
     output::note(&format!(
         "{} servers listen at {} endpoints after {:.1} s. {} says where. Ctrl-C ends it.",

@@ -68,7 +68,7 @@ impl Arguments {
     /// # Errors
     /// [`Usage`] without a contact on mainnet, or with one that is not plain text.
     pub(crate) fn client_name(&self) -> Result<String, Usage> {
-        let product = concat!("electrum-observatory/", env!("CARGO_PKG_VERSION"));
+        let product = product();
         match self.contact.as_deref().map(str::trim) {
             Some(contact) if contact.is_empty() || contact.len() > 100 || !contact.chars().all(|c| matches!(c, ' '..='~')) => {
                 Err(Usage("--contact must be plain ASCII text of at most 100 characters".to_owned()))
@@ -78,7 +78,12 @@ impl Arguments {
                 "mainnet needs --contact: an e-mail address or a page where the operators of the servers you visit reach you"
                     .to_owned(),
             )),
-            None => Ok(product.to_owned()),
+            None => Ok(product),
         }
     }
+}
+
+/// How we name ourselves where nobody needs to reach us.
+pub(crate) fn product() -> String {
+    concat!("electrum-observatory/", env!("CARGO_PKG_VERSION")).to_owned()
 }

@@ -95,7 +95,7 @@ pub(crate) async fn objects(
 ///
 /// # Errors
 /// When the archive cannot be written.
-pub(super) async fn keep_objects(
+pub(crate) async fn keep_objects(
     archive: &Archive,
     network: Network,
     objects: &Objects,

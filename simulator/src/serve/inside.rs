@@ -56,6 +56,8 @@ impl AsyncWrite for Inside {
         let pieces = self.lines.take(bytes);
         self.driven.hear(pieces);
         self.react();
+        // What it sleeps until may have changed.
+        self.sleep = None;
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -93,8 +95,10 @@ impl AsyncRead for Inside {
                 (Some(_), arrives) => arrives,
                 (None, arrives) => arrives.into_iter().chain(self.driven.wakes()).min(),
             };
-            let Some(wakes) = wakes else { return Poll::Pending };
-            let sleep = self.sleep.insert(Box::pin(sleep_until(wakes)));
+            if self.sleep.is_none() {
+                self.sleep = wakes.map(|wakes| Box::pin(sleep_until(wakes)));
+            }
+            let Some(sleep) = &mut self.sleep else { return Poll::Pending };
             ready!(sleep.as_mut().poll(context));
             self.sleep = None;
             if self.end.is_none() {

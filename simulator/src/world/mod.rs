@@ -126,6 +126,18 @@ impl World {
         self.servers.iter().map(|member| &member.truth)
     }
 
+    /// The servers, in the order of their groups.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.servers
+    }
+
+    /// The date of a moment of the world, since 1970.
+    #[must_use]
+    pub fn date(moment: SimTime) -> Duration {
+        Duration::from_secs(ChainPlan::default().start.into()) + (moment - SimTime::START)
+    }
+
     /// Everything that there is to listen at.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
@@ -139,6 +151,19 @@ impl World {
             member.transports.iter().map(endpoint).collect::<Vec<_>>()
         };
         self.servers.iter().flat_map(endpoints).collect()
+    }
+}
+
+impl Member {
+    /// Where it listens, and how.
+    pub fn doors(&self) -> impl Iterator<Item = (SocketAddr, &Transport)> {
+        self.transports.iter().map(|(port, transport)| (SocketAddr::from((self.address, *port)), transport))
+    }
+
+    /// Who answers there.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
     }
 }
 

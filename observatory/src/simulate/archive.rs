@@ -1,0 +1,128 @@
+//! `observatory simulate --archive`: a history of visits, written by as many threads as there are processors.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use electrum::Network;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
+use model::Archive;
+use scanner::caller::Caller;
+use simulator::{chance::Chance, world::World};
+use tokio::runtime::Builder;
+
+use super::history::History;
+use crate::{
+    output::{self, Usage},
+    scan::{keep_objects, product},
+    scope::Profile,
+};
+
+/// Where these visits come from.
+const VANTAGE: &str = "simulated";
+
+// No documentation comment: clap would take it for that of the command.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Serve nothing, and write visits to this archive: a directory or a URL
+    #[arg(long, value_name = "DIR|URL")]
+    pub(super) archive: Option<String>,
+    /// Days over which servers are visited
+    #[arg(long, value_name = "N", default_value = "1", requires = "archive")]
+    days: NonZeroU32,
+    /// From one visit to a server to the next: 1h, 24h
+    #[arg(long, value_name = "DURATION", default_value = "24h", requires = "archive")]
+    every: SignedDuration,
+    /// What is asked: lightly, one endpoint of each server in turn; deeply, all of them
+    #[arg(long, value_enum, default_value = "light", requires = "archive")]
+    profile: Profile,
+}
+
+impl Arguments {
+    fn history(&self, seed: u64) -> Result<History, Usage> {
+        let every: Duration =
+            self.every.try_into().map_err(|_| Usage("--every cannot be negative".to_owned()))?;
+        let days = Duration::from_secs(24 * 3_600) * self.days.get();
+        let rounds = days.as_nanos().checked_div(every.as_nanos()).unwrap_or(0);
+        let rounds = u32::try_from(rounds).ok().filter(|rounds| *rounds > 0);
+        let rounds =
+            rounds.ok_or_else(|| Usage("--every must fit into --days, and not be nothing".to_owned()))?;
+        Ok(History { profile: self.profile.into(), rounds, every, seed })
+    }
+}
+
+/// Writes the history of a world.
+///
+/// # Errors
+/// [`Usage`] for times that make no sense; else what kept the archive from being written.
+pub(super) async fn write(
+    world: Arc<World>,
+    place: &str,
+    arguments: &Arguments,
+    seed: u64,
+) -> anyhow::Result<()> {
+    let (began, history, archive) = (Instant::now(), arguments.history(seed)?, Archive::open(place)?);
+    let mut caller = Caller {
+        network: Network::Regtest,
+        vantage: VANTAGE.to_owned(),
+        client_name: product(),
+        objects: OnceLock::new(),
+        secret: Chance::new(seed, "secret", &[]).bytes(),
+    };
+    if arguments.profile == Profile::Deep
+        && let Some(objects) = alone(|| history.objects(&caller, &world))?
+    {
+        keep_objects(&archive, Network::Regtest, &objects).await?;
+        caller.objects = Arc::new(objects).into();
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let bar = bar(world.len() as u64 * u64::from(history.rounds));
+    let written = thread::scope(|scope| {
+        let share = |first: usize| {
+            let (world, caller, archive, bar) = (&world, &caller, &archive, &bar);
+            scope.spawn(move || {
+                let places: Vec<usize> = (first..world.len()).step_by(threads).collect();
+                alone(|| async {
+                    let (mut writer, mut written) =
+                        (archive.writer_named(format!("simulated-{first}")), 0_u64);
+                    let keep = async |visit: &model::Visit| {
+                        writer.append(visit).await?;
+                        written += 1;
+                        Ok(())
+                    };
+                    history.visits(caller, world, &places, bar, keep).await?;
+                    writer.close().await?;
+                    Ok(written)
+                })
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(share).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread broke off"))?);
+        joined.sum::<anyhow::Result<u64>>()
+    })?;
+    bar.finish_and_clear();
+    output::note(&format!(
+        "{written} visits to {} servers written after {:.1} s.",
+        world.len(),
+        began.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// Runs something on this thread, on a clock that jumps to whatever is waited for.
+fn alone<T>(what: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.context("no runtime")?.block_on(what())
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} servers visited, {eta} left");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
