@@ -35,7 +35,7 @@ pub(crate) use question::Era;
 
 pub use knowledge::{Evidence, Knowledge, KnowledgeError, Version};
 pub use observe::{Observation, Topic, observe};
-pub use verdict::Identified;
+pub use verdict::{Fit, Identified};
 
 use model::Visit;
 

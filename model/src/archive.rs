@@ -13,7 +13,10 @@ use object_store::{
 };
 use url::Url;
 
-pub use self::write::Writer;
+pub use self::{
+    read::{Packed, Unpacked},
+    write::Writer,
+};
 
 /// Why an archive cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +193,24 @@ mod tests {
         }
         assert_eq!(good, 1);
         assert!(bad.len() == 2 && bad[0].contains("a.jsonl.zst line 1"), "{bad:?}");
+    }
+
+    #[tokio::test]
+    async fn of_a_file_that_was_cut_off_the_beginning_is_read() {
+        let archive = Archive::open("memory:///").expect("opens");
+        let line = serde_json::to_vec(&example()).expect("writes");
+        let mut packed = zstd::Encoder::new(Vec::new(), 3).expect("packs");
+        for _ in 0..2_000 {
+            std::io::Write::write_all(&mut packed, &[&line[..], b"\n"].concat()).expect("packs");
+            std::io::Write::flush(&mut packed).expect("packs");
+        }
+        let whole = packed.finish().expect("packs");
+        let half = whole[..whole.len() / 2].to_vec();
+        let path = Path::from("visits/2000-01-01/a.jsonl.zst");
+        archive.store.put_opts(&path, half.into(), Default::default()).await.expect("puts");
+        let visits: Vec<_> = futures_util::StreamExt::collect(archive.read()).await;
+        let read = visits.iter().filter(|visit| visit.is_ok()).count();
+        assert!(read > 900 && visits.len() == read + 1, "{read} of {}", visits.len());
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! `observatory`: one command for one machine. Reads arguments, sets up logging, and turns errors into one
 //! line and an exit code; what the commands do is in their modules.
 
+mod analyze;
 mod demo;
+mod geoip;
 mod output;
 mod plan;
 mod scan;
 mod scope;
 mod simulate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,9 @@ enum Command {
     Plan(Box<plan::Arguments>),
     Simulate(simulate::Arguments),
     Demo(demo::Arguments),
+    Analyze(analyze::Arguments),
+    Verify(verify::Arguments),
+    Replay(analyze::replay::Arguments),
 }
 
 #[tokio::main]
@@ -43,6 +49,9 @@ async fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(*arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Analyze(arguments) => analyze::run(&arguments).await,
+        Command::Verify(arguments) => verify::run(&arguments).await,
+        Command::Replay(arguments) => analyze::replay::run(&arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

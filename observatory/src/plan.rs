@@ -1,7 +1,6 @@
 //! `observatory plan`: what a scan would do, before anything is sent to any server. Reads lists, the archive and
 //! databases; the one thing it may ask of the network, if told to, is a name server.
 
-mod asn;
 mod place;
 mod report;
 
@@ -18,8 +17,9 @@ use scanner::{
 };
 use tokio::time::Instant;
 
-use self::{asn::AsnDatabases, report::Report};
-use crate::{output, scan::memory, scope::Scope};
+use self::report::Report;
+use crate::{
+    geoip::Databases,output, scan::memory, scope::Scope};
 
 /// Print what a scan would do, before anything is sent to any server.
 ///
@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = scope.options()?;
     let (frontier, refused) = scope.frontier()?;
     let exclusions = scope.exclusions()?;
-    let databases = AsnDatabases::open(&arguments.geoip)?;
+    let databases = Databases::open(&arguments.geoip)?;
     let dialer = Dialer::new(scope.names(), scope.guard(), scope.proxy.clone(), Limits::default());
     let archive = Archive::open(&scope.archive)?;
     let ledger = Ledger::new(Politeness::default());

@@ -95,13 +95,11 @@ impl Caller {
         }
     }
 
-    /// A script that nobody has ever used: its own for each server and day, so that a server that saw it before
-    /// is one that was asked by us today.
+    /// A script that nobody has ever used: its own for each visit, so that no server can have seen it before.
     fn control(&self, endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
-        let day = now.as_second() / (24 * 60 * 60);
         let hash = Sha256::new_with_prefix(self.secret)
             .chain_update(endpoint.host.to_string())
-            .chain_update(day.to_be_bytes())
+            .chain_update(now.as_microsecond().to_be_bytes())
             .finalize();
         ScriptBuf::new_p2wsh(&WScriptHash::from_raw_hash(sha256::Hash::from_byte_array(hash.into())))
     }

@@ -36,6 +36,27 @@ impl fmt::Display for Identified {
     }
 }
 
+/// How evidence stands to one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// Habits of writing that the version does not have.
+    pub grammar: usize,
+    /// Answers that the version does not give.
+    pub answers: usize,
+    /// Answers that may differ from the captured ones, since no two installations are alike.
+    pub allowed: usize,
+    /// Observations that the version explains.
+    pub explained: usize,
+}
+
+impl Fit {
+    /// Whether the evidence speaks against the version.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.grammar > 0 || self.answers > self.allowed.max(1)
+    }
+}
+
 /// A guess: one captured version, or what lies between two neighbours.
 #[derive(Clone, Copy, Debug)]
 struct Hypothesis {
@@ -137,6 +158,31 @@ impl Knowledge {
             max: version(*places.end()).filter(|_| places.end() < family.places.end()),
             confidence: best.share() * (1.0 - doubt),
         })
+    }
+
+    /// How evidence stands to a version that a server claims; none where that was not captured, nor lies between two
+    /// versions that were.
+    #[must_use]
+    pub fn fit(&self, evidence: &Evidence, name: &str, version: &Version) -> Option<Fit> {
+        let same = |rung: &&super::knowledge::Rung| rung.name == name;
+        let place = self.rungs.iter().position(|rung| same(&rung))?;
+        let count = self.rungs.iter().filter(same).count();
+        let family = &self.rungs[place..place + count];
+        let after = family.iter().position(|rung| rung.version >= *version)?;
+        let (first, last) = match (family[after].version == *version, after) {
+            (true, _) => (after, after),
+            (false, 0) => return None,
+            (false, after) => (after - 1, after),
+        };
+        let Hypothesis { hard, soft, soft_covered, explained, .. } =
+            Hypothesis::weigh(place + first, place + last, evidence.iter());
+        Some(Fit { grammar: hard, answers: soft, allowed: soft_covered / DRIFT, explained })
+    }
+
+    /// Whether an implementation of this name was captured.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.rungs.iter().any(|rung| rung.name == name)
     }
 
     fn families(&self, evidence: &Evidence) -> Vec<Family> {

@@ -1,6 +1,6 @@
 //! The reading half: every visit of every file, oldest day first.
 
-use std::io::{BufRead as _, BufReader};
+use std::{io::Read as _, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
@@ -8,6 +8,57 @@ use object_store::{ObjectStoreExt as _, path::Path};
 
 use super::{Archive, ArchiveError};
 use crate::Visit;
+
+/// Bytes of visits in one file at the most, unpacked: many times what a writer puts into one.
+const LARGEST: usize = 256 << 20;
+
+/// A file of visits, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    path: Arc<Path>,
+    bytes: bytes::Bytes,
+}
+
+/// A file of visits, one a line.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// Why there is no more of it, where it is damaged.
+    pub damage: Option<ArchiveError>,
+    path: Arc<Path>,
+    text: Vec<u8>,
+}
+
+impl Packed {
+    /// Unpacks it, as far as it can be.
+    #[must_use]
+    pub fn unpack(&self) -> Unpacked {
+        let mut text = Vec::new();
+        let read = zstd::Decoder::with_buffer(&self.bytes[..])
+            .and_then(|decoder| decoder.take(LARGEST as u64).read_to_end(&mut text));
+        let spoilt =
+            |e: std::io::Error| ArchiveError::Spoilt { file: self.path.to_string(), reason: e.to_string() };
+        Unpacked { damage: read.err().map(spoilt), path: Arc::clone(&self.path), text }
+    }
+}
+
+impl Unpacked {
+    /// Its lines, without their ends.
+    #[must_use]
+    pub fn lines(&self) -> Vec<&[u8]> {
+        self.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()
+    }
+
+    /// Reads one of its lines, the n-th from 0.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Spoilt`], which names the line.
+    pub fn visit(&self, number: usize, line: &[u8]) -> Result<Visit, ArchiveError> {
+        serde_json::from_slice(line).map_err(|e| ArchiveError::Spoilt {
+            file: format!("{} line {}", self.path, number + 1),
+            reason: e.to_string(),
+        })
+    }
+}
 
 impl Archive {
     /// Every visit, day by day, and within a file in the order in which they ended. A file or line that
@@ -18,6 +69,37 @@ impl Archive {
 
     /// The same without the days that had ended by a time; they are not even fetched.
     pub fn read_since(&self, since: Timestamp) -> impl Stream<Item = Result<Visit, ArchiveError>> {
+        self.files_since(since).flat_map(|packed| match packed {
+            Ok(packed) => {
+                let file = packed.unpack();
+                let lines = file.lines().into_iter().enumerate();
+                let mut visits: Vec<_> = lines.map(|(number, line)| file.visit(number, line)).collect();
+                if let Some(damage) = file.damage {
+                    // Its last line may have been cut where the damage begins.
+                    visits.pop_if(|last| last.is_err());
+                    visits.push(Err(damage));
+                }
+                stream::iter(visits).left_stream()
+            }
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
+    }
+
+    /// The first moment of the latest day that has visits; none where no day has.
+    ///
+    /// # Errors
+    /// Where the archive cannot be listed.
+    pub async fn latest_day(&self) -> Result<Option<Timestamp>, ArchiveError> {
+        let failed = |source| ArchiveError::Store { operation: "listing", source };
+        let listed = self.store.list_with_delimiter(Some(&Self::visits())).await.map_err(failed)?;
+        let days =
+            listed.common_prefixes.iter().filter_map(|day| day.filename()?.parse::<jiff::civil::Date>().ok());
+        Ok(days.max().and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())))
+    }
+
+    /// The files of visits, day by day, without the days that had ended by a time: for whoever unpacks and reads them
+    /// on several processors. Two are fetched ahead.
+    pub fn files_since(&self, since: Timestamp) -> impl Stream<Item = Result<Packed, ArchiveError>> {
         // The names of days sort as the days do.
         let first_day = Self::visits().join(since.to_zoned(TimeZone::UTC).date().to_string());
         let store = |operation| move |source| ArchiveError::Store { operation, source };
@@ -27,40 +109,16 @@ impl Archive {
             let mut files = listed.await.map_err(store("listing"))?;
             files.retain(|path| path.as_ref().ends_with(".jsonl.zst") && *path >= first_day);
             files.sort();
-            Ok(stream::iter(files.into_iter().map(Ok)))
+            Ok(stream::iter(files))
         };
-        stream::once(listing)
-            .try_flatten()
-            .and_then(move |path: Path| async move {
-                let fetched = self.store.get(&path).await.map_err(store("read"))?;
-                let packed = fetched.bytes().await.map_err(store("read"))?;
-                Ok(stream::iter(visits_of(&path, &packed)))
-            })
-            .flat_map(|file| match file {
-                Ok(visits) => visits.left_stream(),
-                Err(error) => stream::iter([Err(error)]).right_stream(),
-            })
+        let fetch = move |path: Path| async move {
+            let fetched = self.store.get(&path).await.map_err(store("read"))?;
+            let bytes = fetched.bytes().await.map_err(store("read"))?;
+            Ok(Packed { path: Arc::new(path), bytes })
+        };
+        stream::once(listing).flat_map(move |listed| match listed {
+            Ok(files) => files.map(fetch).buffered(2).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        })
     }
-}
-
-fn visits_of(path: &Path, packed: &[u8]) -> Vec<Result<Visit, ArchiveError>> {
-    let spoilt = |file: String, reason: String| ArchiveError::Spoilt { file, reason };
-    let lines = match zstd::Decoder::with_buffer(packed) {
-        Ok(decoder) => BufReader::new(decoder).lines(),
-        Err(e) => return vec![Err(spoilt(path.to_string(), e.to_string()))],
-    };
-    let mut visits = Vec::new();
-    for (index, line) in lines.enumerate() {
-        match line {
-            Ok(line) => visits.push(
-                serde_json::from_str(&line)
-                    .map_err(|e| spoilt(format!("{path} line {}", index + 1), e.to_string())),
-            ),
-            Err(e) => {
-                visits.push(Err(spoilt(path.to_string(), e.to_string())));
-                break;
-            }
-        }
-    }
-    visits
 }

@@ -11,10 +11,8 @@ use scanner::{
 };
 use serde::Serialize;
 
-use super::{
-    asn::{Asn, AsnDatabases},
-    place::Reason,
-};
+use super::place::Reason;
+use crate::geoip::{Asn, Databases};
 
 /// ASes that people are shown.
 const MOST_ASES: usize = 10;
@@ -27,7 +25,7 @@ pub(super) struct Report<'a> {
     pub(super) plan: &'a Plan,
     pub(super) left_out: &'a BTreeMap<Reason, usize>,
     pub(super) unresolved: usize,
-    pub(super) databases: &'a AsnDatabases,
+    pub(super) databases: &'a Databases,
 }
 
 /// `plan --json`.
@@ -109,7 +107,7 @@ impl fmt::Display for SubnetKey {
 
 impl Report<'_> {
     fn asn(&self, server: &Planned) -> Option<Asn> {
-        server.address.and_then(|ip| self.databases.of(ip))
+        server.address.and_then(|ip| self.databases.asn(ip))
     }
 
     /// Rows for groups of servers, the most loaded first.

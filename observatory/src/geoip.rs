@@ -1,5 +1,5 @@
-//! Whose network an address is in, by databases in MaxMind's format. Their makers name the same things
-//! differently; what is not known is no error.
+//! Whose network an address is in, and in which country, by databases in MaxMind's format. Their makers name the same
+//! things differently; what is not known is no error.
 
 use std::{
     fmt,
@@ -18,12 +18,12 @@ const LONGEST_NAME: usize = 60;
 
 /// An autonomous system: a network under one administration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Asn {
+pub(crate) struct Asn {
     /// Its number.
     #[serde(rename = "asn")]
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// Who runs it, as the database says.
-    pub(super) organization: Option<String>,
+    pub(crate) organization: Option<String>,
 }
 
 impl fmt::Display for Asn {
@@ -35,16 +35,16 @@ impl fmt::Display for Asn {
     }
 }
 
-/// Databases, of which the first that knows an address counts.
+/// Databases, of which the first that knows counts.
 #[derive(Debug)]
-pub(super) struct AsnDatabases(Vec<Reader<Vec<u8>>>);
+pub(crate) struct Databases(Vec<Reader<Vec<u8>>>);
 
-impl AsnDatabases {
+impl Databases {
     /// Reads them.
     ///
     /// # Errors
     /// [`Usage`] for a file that is no such database.
-    pub(super) fn open(paths: &[PathBuf]) -> Result<Self, Usage> {
+    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, Usage> {
         let open = |path: &PathBuf| {
             Reader::open_readfile(Path::new(path))
                 .map_err(|e| Usage(format!("--geoip {}: {e}", path.display())))
@@ -53,11 +53,17 @@ impl AsnDatabases {
     }
 
     /// The network that an address is in.
-    pub(super) fn of(&self, address: IpAddr) -> Option<Asn> {
-        self.0.iter().find_map(|database| {
-            let record: Record = database.lookup(address.to_canonical()).ok()?.decode().ok()??;
-            record.asn()
-        })
+    pub(crate) fn asn(&self, address: IpAddr) -> Option<Asn> {
+        self.records(address).find_map(Record::asn)
+    }
+
+    /// The country that it is in, by ISO 3166.
+    pub(crate) fn country(&self, address: IpAddr) -> Option<String> {
+        self.records(address).find_map(|record| record.country?.code())
+    }
+
+    fn records(&self, address: IpAddr) -> impl Iterator<Item = Record> {
+        self.0.iter().filter_map(move |database| database.lookup(address.to_canonical()).ok()?.decode().ok()?)
     }
 }
 
@@ -68,6 +74,29 @@ struct Record {
     asn: Option<Number>,
     #[serde(alias = "autonomous_system_organization", alias = "as_organization", alias = "as_name")]
     name: Option<String>,
+    #[serde(alias = "country_code")]
+    country: Option<Country>,
+}
+
+/// `{"iso_code": "DE"}` or `"DE"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Country {
+    Record {
+        #[serde(default)]
+        iso_code: Option<String>,
+    },
+    Text(String),
+}
+
+impl Country {
+    fn code(self) -> Option<String> {
+        let code = match self {
+            Self::Record { iso_code } => iso_code?,
+            Self::Text(text) => text,
+        };
+        (code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
+    }
 }
 
 /// `15169`, `"15169"` or `"AS15169"`.

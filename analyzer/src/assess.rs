@@ -1,0 +1,130 @@
+//! From findings to a score, a level and an assessment.
+//!
+//! A score is carried by the weightiest tier: soft findings alone stay below 30, a medium one lifts to 30 and stays
+//! below 80, a hard one lifts to 80. More findings never lower it.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use model::{
+    Assessment, Finding,
+    assessment::{Address, Implementation, Level, Membership, TlsSummary, VersionRange},
+    finding::Tier,
+};
+
+use crate::{
+    indicators::catalogue,
+    software::Speech,
+    survey::{Case, Survey},
+};
+
+/// The rules by which servers are assessed; another one where they change.
+pub const MODEL: &str = "observatory-1";
+
+/// The score of findings, from 0 to 100.
+#[must_use]
+pub fn score(findings: &[Finding]) -> u8 {
+    let points = |tier| -> u32 {
+        findings.iter().filter(|finding| finding.tier == tier).map(|finding| u32::from(finding.weight)).sum()
+    };
+    let has = |tier| findings.iter().any(|finding| finding.tier == tier);
+    let (soft, medium, hard) = (points(Tier::Soft), points(Tier::Medium), points(Tier::Hard));
+    // What is lighter counts a tenth beside what is heavier.
+    let score = if has(Tier::Hard) {
+        (80 + hard + medium / 10 + soft / 100).min(100)
+    } else if has(Tier::Medium) {
+        (30 + medium + soft / 10).min(79)
+    } else {
+        soft.min(29)
+    };
+    u8::try_from(score).unwrap_or(100)
+}
+
+/// Assesses every server, in the order of the survey. `place` says where an address is.
+#[must_use]
+pub fn assess(survey: &Survey<'_>, place: impl Fn(IpAddr) -> Address) -> Vec<Assessment> {
+    (0..survey.servers.len()).map(|number| one(&Case { survey, place: number }, &place)).collect()
+}
+
+fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
+    let mut findings: Vec<Finding> = catalogue().filter_map(|definition| definition.finding(case)).collect();
+    findings.sort_by_key(|finding| (std::cmp::Reverse((finding.tier, finding.weight)), finding.indicator));
+    let score = score(&findings);
+    let server = case.server();
+    let addresses: BTreeSet<IpAddr> = server.dossiers().flat_map(|dossier| dossier.place.addresses()).collect();
+    Assessment {
+        server: server.name(),
+        network: case.survey.network,
+        endpoints: server.endpoints().cloned().collect(),
+        reachable: server.dossiers().any(|dossier| dossier.uptime.is_up()),
+        implementation: implementation(case.speech()),
+        group: case.survey.attribution.membership(case.place),
+        score,
+        level: Level::of(score),
+        findings,
+        addresses: addresses.into_iter().map(place).collect(),
+        tls: server.dossiers().find_map(|dossier| dossier.tls.summary()),
+        model: MODEL.to_owned(),
+        features: server.digest(),
+        visits: server.dossiers().map(|dossier| dossier.visits).sum(),
+    }
+}
+
+fn implementation(speech: &Speech) -> Implementation {
+    let identified = speech.identified.as_ref();
+    Implementation {
+        claimed: speech.claimed.clone(),
+        confidence: identified.map_or(0.0, |found| found.confidence),
+        identified: identified.map(|found| VersionRange {
+            name: found.name.clone(),
+            min: found.min.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string),
+            max: found.max.as_ref().map(ToString::to_string),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::finding::{Digest, Indicator};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn finding(tier: Tier, weight: u8) -> Finding {
+        Finding {
+            indicator: Indicator::new(1),
+            tier,
+            weight,
+            statement: String::new(),
+            evidence: vec![Digest::of_bytes(b"")],
+        }
+    }
+
+    fn findings() -> impl Strategy<Value = Vec<Finding>> {
+        let tier = prop_oneof![Just(Tier::Soft), Just(Tier::Medium), Just(Tier::Hard)];
+        let one = (tier, 1..=30_u8).prop_map(|(tier, weight)| finding(tier, weight));
+        proptest::collection::vec(one, 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn the_weightiest_tier_decides_the_band(findings in findings()) {
+            let level = Level::of(score(&findings));
+            match findings.iter().map(|finding| finding.tier).max() {
+                None => prop_assert_eq!(score(&findings), 0),
+                Some(Tier::Soft) => prop_assert!(level <= Level::Notable),
+                Some(Tier::Medium) => prop_assert_eq!(level, Level::Suspicious),
+                Some(Tier::Hard) => prop_assert_eq!(level, Level::Dishonest),
+            }
+        }
+
+        #[test]
+        fn more_findings_never_lower_a_score_nor_does_their_order(mut all in findings(), more in findings()) {
+            let before = score(&all);
+            all.extend(more);
+            let after = score(&all);
+            all.reverse();
+            prop_assert!(after >= before);
+            prop_assert_eq!(score(&all), after);
+        }
+    }
+}

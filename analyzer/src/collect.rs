@@ -1,0 +1,113 @@
+//! From an archive to dossiers, on as many processors as there are. Reading is the dear part of an analysis: every
+//! line is parsed once, and its visit is given to the dossier of its host and dropped.
+//!
+//! Dossiers are kept in shards, each of which is filled by one thread; all visits to a host meet in one shard, in the
+//! order of the archive.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasher as _, RandomState},
+};
+
+use electrum::{Host, Network};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use model::{
+    Archive, Visit,
+    archive::{ArchiveError, Packed},
+    finding::Digest,
+};
+use rayon::prelude::*;
+
+use crate::{dossier::Dossier, identify::Knowledge, reading::Reading};
+
+/// Everything that an archive shows of one network.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    /// The network.
+    pub network: Network,
+    /// What visits to each host show.
+    pub dossiers: BTreeMap<Host, Dossier>,
+    /// When the latest visit began; none where there was none.
+    pub latest: Option<Timestamp>,
+}
+
+/// Hosts of each network.
+type Shard = HashMap<Network, HashMap<Host, Dossier>>;
+
+/// Reads what an archive has since a time, of one network or of all. Files and lines that cannot be read are told of,
+/// and passed over.
+///
+/// # Errors
+/// Where the archive itself cannot be read.
+pub async fn collect(
+    archive: &Archive,
+    network: Option<Network>,
+    since: Timestamp,
+    knowledge: &Knowledge,
+    mut spoilt: impl FnMut(&ArchiveError),
+) -> Result<Vec<Collection>, ArchiveError> {
+    let mut shards: Vec<Shard> = vec![HashMap::new(); rayon::current_num_threads()];
+    let hasher = RandomState::new();
+    let mut files = std::pin::pin!(archive.files_since(since));
+    while let Some(packed) = files.next().await {
+        match packed {
+            Ok(packed) => {
+                let (visits, damages) = read(&packed, network);
+                damages.iter().for_each(&mut spoilt);
+                file(&visits, &mut shards, &hasher, knowledge);
+            }
+            Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
+            Err(error) => return Err(error),
+        }
+    }
+    let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();
+    for (network, hosts) in shards.into_iter().flatten() {
+        networks.entry(network).or_default().extend(hosts);
+    }
+    let collection = |(network, dossiers): (Network, BTreeMap<Host, Dossier>)| {
+        let latest = dossiers.values().filter_map(|dossier| dossier.latest).max();
+        Collection { network, dossiers, latest }
+    };
+    Ok(networks.into_iter().map(collection).collect())
+}
+
+/// The visits of a file, each with the digest of its line.
+fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec<ArchiveError>) {
+    let file = packed.unpack();
+    let lines = file.lines();
+    let read = lines.par_iter().enumerate().map(|(number, line)| {
+        file.visit(number, line).map(|visit| (visit, Digest::of_bytes(line)))
+    });
+    let read: Vec<_> = read.collect();
+    let (mut visits, mut damages) = (Vec::with_capacity(read.len()), Vec::new());
+    for visit in read {
+        match visit {
+            Ok((visit, _)) if network.is_some_and(|network| network != visit.network) => {}
+            Ok(visit) => visits.push(visit),
+            Err(error) => damages.push(error),
+        }
+    }
+    damages.extend(file.damage);
+    (visits, damages)
+}
+
+fn file(
+    visits: &[(Visit, Digest)],
+    shards: &mut [Shard],
+    hasher: &RandomState,
+    knowledge: &Knowledge,
+) {
+    let count = shards.len() as u64;
+    let shard_of = |visit: &Visit| hasher.hash_one(&visit.endpoint.host) % count;
+    shards.par_iter_mut().enumerate().for_each(|(number, shard)| {
+        for (visit, digest) in visits.iter().filter(|(visit, _)| shard_of(visit) == number as u64) {
+            let hosts = shard.entry(visit.network).or_default();
+            let dossier = match hosts.get_mut(&visit.endpoint.host) {
+                Some(dossier) => dossier,
+                None => hosts.entry(visit.endpoint.host.clone()).or_default(),
+            };
+            dossier.take(&Reading::of(visit), *digest, knowledge);
+        }
+    });
+}

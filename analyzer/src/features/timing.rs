@@ -1,0 +1,177 @@
+//! How long answers take: overall, for scripts that the host was never asked about, for a wallet's search for its own
+//! addresses, and for each type of script.
+
+use std::time::Duration;
+
+use model::finding::Digest;
+
+use crate::reading::{Reading, Turn};
+
+/// Samples that are kept of each kind, the first ones.
+const MOST: usize = 64;
+/// Exchanges that are kept as evidence of each kind.
+const MOST_EVIDENCE: usize = 4;
+/// The probes of the script types, as docs/probes.md names them.
+const TYPES: [&str; 7] = ["S2", "S3", "S4", "S5", "S6", "S7", "S8"];
+
+/// How long answers take.
+#[derive(Clone, Debug, Default)]
+pub struct Timing {
+    /// From the greeting to the first byte of its answer.
+    pub latency: Latency,
+    /// The same in milliseconds, for the first visits.
+    pub greeting: Lags,
+    /// How much longer the first question about a script takes that nobody ever used, than the next ones about it.
+    pub unseen: Lags,
+    /// How much longer a wallet's search for its addresses takes than what was asked about scripts in the same write.
+    pub search: Lags,
+    /// For each type of script, how long the slowest answer of a visit took.
+    pub types: [Lags; TYPES.len()],
+    /// The least time that an answer took beyond the way there and back.
+    pub overhead: Option<Duration>,
+}
+
+/// A histogram of latencies, in steps of a fifth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    counts: std::collections::BTreeMap<u8, u32>,
+}
+
+/// Differences of time, in milliseconds, and exchanges that show them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lags {
+    /// The first ones.
+    pub millis: Vec<i32>,
+    /// Exchanges in which it took the longest.
+    pub evidence: Vec<Digest>,
+}
+
+impl Timing {
+    /// What `take` is about.
+    pub const VERSION: u32 = 1;
+
+    /// Takes in a visit.
+    pub fn take(&mut self, reading: &Reading<'_>) {
+        let greeting = reading.of_probe("H1").find_map(|turn| Some((turn.took()?, turn)));
+        if let Some((took, turn)) = greeting {
+            self.latency.add(took);
+            self.greeting.add(millis(took), turn);
+            let connect = reading.visit.timings.connect.map(Duration::from).unwrap_or_default();
+            let overhead = took.saturating_sub(connect);
+            self.overhead = Some(self.overhead.map_or(overhead, |least| least.min(overhead)));
+        }
+        self.take_unseen(reading);
+        self.take_search(reading);
+        for (probe, lags) in TYPES.iter().zip(&mut self.types) {
+            let slowest = reading.of_probe(probe).filter_map(|turn| Some((turn.took()?, turn)));
+            if let Some((took, turn)) = slowest.max_by_key(|(took, _)| *took) {
+                lags.add(millis(took), turn);
+            }
+        }
+    }
+
+    fn take_unseen(&mut self, reading: &Reading<'_>) {
+        let mut asked = reading.of_probe("S1");
+        let Some(first) = asked.next() else { return };
+        let later: Option<Vec<Duration>> = asked.map(Turn::took).collect();
+        let Some(took) = first.took() else { return };
+        if let Some(slowest) = later.and_then(|later| later.into_iter().max()) {
+            self.unseen.add(millis(took) - millis(slowest), first);
+        }
+    }
+
+    fn take_search(&mut self, reading: &Reading<'_>) {
+        let search: Vec<Duration> = reading.of_probe("S12").filter_map(Turn::took).collect();
+        let sent = |turn: &Turn<'_>| turn.exchange.sent;
+        let Some(last) = reading.of_probe("S12").filter(|turn| turn.took().is_some()).last() else { return };
+        let others = reading.turns.iter().filter(|turn| {
+            turn.exchange.probe != "S12" && turn.script().is_some() && sent(turn) == sent(last)
+        });
+        let others: Vec<Duration> = others.filter_map(Turn::took).collect();
+        if let (Some(search), Some(others)) = (median(search), median(others)) {
+            self.search.add(millis(search) - millis(others), last);
+        }
+    }
+}
+
+impl Latency {
+    fn add(&mut self, took: Duration) {
+        let count = self.counts.entry(step(took)).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// The latency that so large a share of the answers did not exceed, to a tenth; none without answers.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let total: u64 = self.counts.values().map(|count| u64::from(*count)).sum();
+        let mut seen = 0;
+        let reached = |(_, count): &(&u8, &u32)| {
+            seen += u64::from(**count);
+            seen as f64 >= share * total as f64
+        };
+        let (step, _) = self.counts.iter().find(reached)?;
+        Some(Duration::from_secs_f64(1e-4 * STEP.powf(f64::from(*step) + 0.5)))
+    }
+}
+
+/// From one step of the histogram to the next.
+const STEP: f64 = 1.2;
+
+/// The step of a latency: a tenth of a millisecond is the first.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, which is meant")]
+fn step(took: Duration) -> u8 {
+    (took.as_secs_f64() / 1e-4).max(1.0).log(STEP) as u8
+}
+
+impl Lags {
+    fn add(&mut self, millis: i32, turn: &Turn<'_>) {
+        if self.millis.len() < MOST {
+            self.millis.push(millis);
+        }
+        if millis > 0 && self.evidence.len() < MOST_EVIDENCE {
+            self.evidence.push(turn.digest());
+        }
+    }
+
+    /// How many are above a limit.
+    #[must_use]
+    pub fn above(&self, limit: i32) -> usize {
+        self.millis.iter().filter(|millis| **millis > limit).count()
+    }
+
+    /// The one in the middle.
+    #[must_use]
+    pub fn median(&self) -> Option<i32> {
+        median(self.millis.clone())
+    }
+}
+
+fn median<T: Ord + Copy>(mut all: Vec<T>) -> Option<T> {
+    all.sort_unstable();
+    all.get(all.len().checked_sub(1)? / 2).copied()
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_as_good_as_the_steps() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.quantile(0.5), None);
+        for millis in 1..=100 {
+            latency.add(Duration::from_millis(millis));
+        }
+        for (share, expected) in [(0.5, 50.0), (0.95, 95.0)] {
+            let found = latency.quantile(share).expect("answers").as_secs_f64() * 1_000.0;
+            assert!((found / expected - 1.0).abs() < 0.12, "{found} for {expected}");
+        }
+        latency.add(Duration::ZERO);
+        latency.add(Duration::MAX);
+        assert!(latency.quantile(1.0) > latency.quantile(0.0));
+    }
+}

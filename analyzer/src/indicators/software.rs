@@ -1,0 +1,85 @@
+//! What a server claims to be, against how it speaks.
+
+use model::finding::{Digest, Indicator, Tier};
+
+use super::{Definition, Found};
+use crate::survey::Case;
+
+/// How surely another implementation must be named before the claim is doubted.
+const SURE: f64 = 0.9;
+
+pub(super) const TABLE: &[Definition] = &[
+    Definition {
+        indicator: Indicator::new(10),
+        tier: Tier::Medium,
+        weight: 15,
+        title: "speaks like another implementation than it claims",
+        caveat: "A proxy in front of a server, and a fork that kept the name, look like this too.",
+        find: another_implementation,
+    },
+    Definition {
+        indicator: Indicator::new(11),
+        tier: Tier::Medium,
+        weight: 10,
+        title: "speaks unlike the version that it claims",
+        caveat: "Builds from a repository carry the number of the version before or after.",
+        find: another_version,
+    },
+    Definition {
+        indicator: Indicator::new(12),
+        tier: Tier::Medium,
+        weight: 5,
+        title: "answers some questions as no known server of its version does",
+        caveat: "Patched builds and unusual settings look like this; a new release is unknown, not guilty.",
+        find: odd_answers,
+    },
+];
+
+fn another_implementation(case: &Case<'_, '_>) -> Option<Found> {
+    let speech = case.speech();
+    let (claim, identified) = (speech.claim.as_ref()?, speech.identified.as_ref()?);
+    let differs = claim.name != identified.name && speech.is_known && identified.confidence >= SURE;
+    differs.then(|| Found {
+        statement: format!(
+            "It calls itself {} and its answers are consistent with {identified}.",
+            claimed(case)
+        ),
+        evidence: witnesses(case),
+    })
+}
+
+fn another_version(case: &Case<'_, '_>) -> Option<Found> {
+    let fit = case.speech().fit.filter(crate::identify::Fit::is_contradicted)?;
+    Some(Found {
+        statement: format!(
+            "It calls itself {}. {} habits of writing and {} answers are not those of that version, {} observations are.",
+            claimed(case),
+            fit.grammar,
+            fit.answers,
+            fit.explained
+        ),
+        evidence: witnesses(case),
+    })
+}
+
+fn odd_answers(case: &Case<'_, '_>) -> Option<Found> {
+    let fit = case.speech().fit.filter(|fit| !fit.is_contradicted() && fit.answers > 1)?;
+    Some(Found {
+        statement: format!(
+            "{} of its answers are not those of {}, {} observations are.",
+            fit.answers,
+            claimed(case),
+            fit.explained
+        ),
+        evidence: witnesses(case),
+    })
+}
+
+fn claimed<'s>(case: &Case<'s, '_>) -> &'s str {
+    case.speech().claimed.as_deref().unwrap_or("nothing")
+}
+
+fn witnesses(case: &Case<'_, '_>) -> Vec<Digest> {
+    let eras = case.server().dossiers().filter_map(|dossier| dossier.software.latest());
+    eras.flat_map(|era| era.witnesses.iter().copied()).collect()
+}

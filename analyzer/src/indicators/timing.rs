@@ -1,0 +1,141 @@
+//! How long answers take, compared with other answers of the same server.
+
+use model::finding::{Indicator, Tier};
+
+use super::{Definition, Found};
+use crate::{
+    features::timing::{Lags, Timing},
+    survey::Case,
+};
+
+/// So much longer, in milliseconds, is no jitter.
+const LONGER: i32 = 50;
+/// So often an honest server takes that much longer, at the most, for a question that no cache can know.
+const BY_CHANCE: f64 = 0.1;
+/// As improbable as this must it be that chance alone made it so.
+const IMPROBABLE: f64 = 1e-4;
+
+pub(super) const TABLE: &[Definition] = &[
+    Definition {
+        indicator: Indicator::new(15),
+        tier: Tier::Medium,
+        weight: 5,
+        title: "one type of script is answered much more slowly than the others",
+        caveat: "Long histories take longer; the scripts that are asked about have short ones of about one size.",
+        find: slow_type,
+    },
+    Definition {
+        indicator: Indicator::new(16),
+        tier: Tier::Medium,
+        weight: 5,
+        title: "a wallet's search for its addresses is slowed down, and questions of the same cost are not",
+        caveat: "Limits by cost slow everything down alike; a limit on subscriptions looks like this.",
+        find: slow_search,
+    },
+    Definition {
+        indicator: Indicator::new(19),
+        tier: Tier::Soft,
+        weight: 3,
+        title: "takes much longer to answer than the way there and back",
+        caveat: "Slow disks, small machines and busy hours look like this.",
+        find: slow_overall,
+    },
+    Definition {
+        indicator: Indicator::new(20),
+        tier: Tier::Medium,
+        weight: 10,
+        title: "the first question about a script that nobody ever used takes longer than the next one",
+        caveat: "Caches make repetitions faster, and there is nothing to cache of such a script.",
+        find: slow_when_new,
+    },
+];
+
+fn slow_when_new(case: &Case<'_, '_>) -> Option<Found> {
+    let lags = all(case, |timing| &timing.unseen);
+    let (longer, of) = (lags.above(LONGER), lags.millis.len());
+    (at_least(longer, of, BY_CHANCE) < IMPROBABLE).then(|| Found {
+        statement: format!(
+            "In {longer} of {of} visits the first question about a script that nobody ever used took at least {LONGER} ms longer than the next two, by {} ms in the middle.",
+            lags.median().unwrap_or_default()
+        ),
+        evidence: lags.evidence,
+    })
+}
+
+fn slow_search(case: &Case<'_, '_>) -> Option<Found> {
+    let lags = all(case, |timing| &timing.search);
+    let (longer, of) = (lags.above(20 * LONGER), lags.millis.len());
+    (at_least(longer, of, BY_CHANCE) < IMPROBABLE).then(|| Found {
+        statement: format!(
+            "In {longer} of {of} visits a search for a wallet's addresses took {} ms longer, in the middle, than other questions about scripts in the same write.",
+            lags.median().unwrap_or_default()
+        ),
+        evidence: lags.evidence,
+    })
+}
+
+fn slow_type(case: &Case<'_, '_>) -> Option<Found> {
+    let types: Vec<Lags> = (0..7).map(|kind| all(case, |timing| &timing.types[kind])).collect();
+    let medians: Vec<i32> = types.iter().filter_map(Lags::median).collect();
+    let slowest = types.iter().max_by_key(|lags| lags.median())?;
+    let mut others = medians.clone();
+    others.sort_unstable();
+    let usual = others.get(others.len() / 2).copied()?;
+    let limit = usual.saturating_mul(10).max(10 * LONGER);
+    let (longer, of) = (slowest.above(limit), slowest.millis.len());
+    (others.len() > 2 && at_least(longer, of, BY_CHANCE) < IMPROBABLE).then(|| Found {
+        statement: format!(
+            "In {longer} of {of} visits one type of script took more than {limit} ms where the others took {usual} ms in the middle."
+        ),
+        evidence: slowest.evidence.clone(),
+    })
+}
+
+fn slow_overall(case: &Case<'_, '_>) -> Option<Found> {
+    let overhead = case.server().dossiers().filter_map(|dossier| dossier.timing.overhead).min()?;
+    let usual = case.survey.usual_overhead?;
+    let limit = (usual * 10).max(std::time::Duration::from_millis(500));
+    (overhead > limit).then(|| Found {
+        statement: format!(
+            "Its quickest answer took {} ms longer than the way there and back; 95 of 100 servers need at most {} ms.",
+            overhead.as_millis(),
+            usual.as_millis()
+        ),
+        evidence: all(case, |timing| &timing.greeting).evidence,
+    })
+}
+
+/// What was measured at all hosts of a server.
+fn all<'s>(case: &Case<'s, '_>, kind: impl Fn(&'s Timing) -> &'s Lags) -> Lags {
+    let mut all = Lags::default();
+    for lags in case.server().dossiers().map(|dossier| kind(&dossier.timing)) {
+        all.millis.extend(&lags.millis);
+        all.evidence.extend(&lags.evidence);
+    }
+    all
+}
+
+/// How probable it is that so many of so many come out so, where each does with a probability.
+fn at_least(successes: usize, trials: usize, probability: f64) -> f64 {
+    // The terms of the binomial distribution, from none on.
+    let mut term = (1.0 - probability).powi(i32::try_from(trials).unwrap_or(i32::MAX));
+    let mut below = 0.0;
+    for k in 0..successes {
+        below += term;
+        term *= (trials - k) as f64 / (k + 1) as f64 * probability / (1.0 - probability);
+    }
+    1.0 - below
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_of_five_are_no_chance_and_three_are() {
+        assert!((at_least(0, 5, 0.1) - 1.0).abs() < 1e-12);
+        assert!((at_least(5, 5, 0.1) - 1e-5).abs() < 1e-9);
+        assert!(at_least(3, 3, 0.1) > IMPROBABLE && at_least(4, 40, 0.1) > 0.5);
+        assert!(at_least(0, 0, 0.1) >= 1.0);
+    }
+}

@@ -1,0 +1,149 @@
+//! `observatory analyze`: from an archive to assessments, groups and figures.
+
+pub(crate) mod replay;
+mod table;
+
+use std::{fs, path::PathBuf};
+
+use analyzer::{
+    analysis::Analysis,
+    collect::{Collection, collect},
+    identify::Knowledge,
+    outputs,
+};
+use anyhow::Context as _;
+use clap::Args;
+use electrum::Network;
+use jiff::{SignedDuration, Timestamp};
+use model::{
+    Archive,
+    assessment::{Address, Group},
+};
+
+use crate::{
+    geoip::Databases,
+    output::{self, Usage},
+};
+
+/// Conclude from an archive who belongs together and what is held against whom.
+///
+/// Nobody is contacted. DIR gets assessments.json (each server with its findings and the digests they rest on),
+/// groups.json (servers that the evidence links), summary.json and servers.csv (docs/data.md). Where DIR holds the
+/// groups of an earlier analysis, groups keep their names.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  observatory analyze --archive archive --out report
+  observatory analyze --archive archive --out report --geoip GeoLite2-Country.mmdb --geoip GeoLite2-ASN.mmdb
+  observatory analyze --archive archive --out report --window 720h
+and then:
+  observatory verify DIGEST --archive archive")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Where the files are written
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub(crate) out: PathBuf,
+    /// Decides what is left to chance; nothing is, so far, and any seed gives the same files
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+}
+
+// No documentation comment: clap would take it for that of the command.
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// The archive: a directory or a URL
+    #[arg(long, value_name = "DIR|URL", default_value = "archive")]
+    pub(crate) archive: String,
+    /// The network, where the archive holds several
+    #[arg(long, value_name = "NET")]
+    pub(crate) network: Option<Network>,
+    /// A database of addresses in MaxMind's format: countries, autonomous systems
+    #[arg(long, value_name = "FILE")]
+    pub(crate) geoip: Vec<PathBuf>,
+    /// Only the days that lie so far back from the latest visit: 720h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) window: Option<SignedDuration>,
+}
+
+impl Arguments {
+    /// An analysis as it is without further arguments.
+    pub(crate) fn of(archive: String, out: PathBuf, geoip: Vec<PathBuf>) -> Self {
+        Self { evidence: Evidence { archive, network: None, geoip, window: None }, out, seed: 1 }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
+/// written.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let analysis = arguments.evidence.analyze(&groups_of(&arguments.out)?).await?;
+    let folder = &arguments.out;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let put = |name: &str, bytes: Vec<u8>| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).with_context(|| path.display().to_string())
+    };
+    put("assessments.json", outputs::list(&analysis.assessments)?.into_bytes())?;
+    put("groups.json", outputs::list(&analysis.groups)?.into_bytes())?;
+    put("summary.json", serde_json::to_vec_pretty(&analysis.summary)?)?;
+    put("servers.csv", outputs::csv(&analysis.assessments)?)?;
+    output::result(&table::of(&analysis))?;
+    output::note(&format!("{} has all of it.", folder.display()));
+    Ok(())
+}
+
+impl Evidence {
+    /// The analysis of what the archive holds.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub(crate) async fn analyze(&self, previous: &[Group]) -> anyhow::Result<Analysis> {
+        let databases = Databases::open(&self.geoip)?;
+        let knowledge = Knowledge::embedded()?;
+        let collection = self.collect(&knowledge).await?;
+        let place = |ip| {
+            let asn = databases.asn(ip);
+            Address {
+                ip,
+                country: databases.country(ip),
+                organisation: asn.as_ref().and_then(|asn| asn.organization.clone()),
+                asn: asn.map(|asn| asn.number),
+            }
+        };
+        Ok(Analysis::of(&collection, &knowledge, previous, &place))
+    }
+
+    async fn collect(&self, knowledge: &Knowledge) -> anyhow::Result<Collection> {
+        let archive = Archive::open(&self.archive)?;
+        let since = match self.window {
+            Some(window) => archive.latest_day().await?.map_or(Timestamp::MIN, |latest| latest - window),
+            None => Timestamp::MIN,
+        };
+        let spoilt = |error: &_| output::note(&format!("archive: {error}"));
+        let mut networks = collect(&archive, self.network, since, knowledge, spoilt).await?;
+        match networks.len() {
+            1 => Ok(networks.remove(0)),
+            0 => Err(Usage(format!("--archive {}: no visits in it", self.archive)).into()),
+            _ => {
+                let names: Vec<String> = networks.iter().map(|found| found.network.to_string()).collect();
+                Err(Usage(format!("the archive has several networks: --network one of {}", names.join(", "))).into())
+            }
+        }
+    }
+}
+
+/// The groups that an earlier analysis left in a folder.
+///
+/// # Errors
+/// Where they cannot be read.
+fn groups_of(folder: &std::path::Path) -> anyhow::Result<Vec<Group>> {
+    let path = folder.join("groups.json");
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged: delete it, and groups get new names", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}

@@ -1,0 +1,55 @@
+//! `observatory replay`: one assessment, concluded anew from the archive and compared with the published one.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Evidence, groups_of};
+use crate::output::{self, Usage};
+
+/// Conclude anew what was concluded of a server, and compare it byte for byte.
+///
+/// Prints the assessment as assessments.json has it. With --against, the exit code is 1 where that folder says
+/// something else.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  observatory replay electrum.example --archive archive
+  observatory replay 192.0.2.7 --archive archive --geoip GeoLite2-ASN.mmdb --against report")]
+pub(crate) struct Arguments {
+    /// The server, as assessments.json names it
+    #[arg(value_name = "SERVER")]
+    server: String,
+    #[command(flatten)]
+    evidence: Evidence,
+    /// A report folder to compare with
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Usage`] for a server that is not in the archive; else what kept it from being read, or that the published
+/// assessment is another.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let previous = arguments.against.as_deref().map(groups_of).transpose()?.unwrap_or_default();
+    let analysis = arguments.evidence.analyze(&previous).await?;
+    let assessment = analysis.assessments.iter().find(|assessment| assessment.server == arguments.server);
+    let assessment = assessment.ok_or_else(|| {
+        Usage(format!("{} is not in the archive: assessments.json names them", arguments.server))
+    })?;
+    let line = serde_json::to_string(assessment)?;
+    output::result(&format!("{line}\n"))?;
+    let Some(folder) = &arguments.against else { return Ok(()) };
+    let path = folder.join("assessments.json");
+    let published = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    anyhow::ensure!(
+        published.lines().any(|published| published.trim_end_matches(',') == line),
+        "{} says something else of {}: was the archive added to since, or --geoip another?",
+        path.display(),
+        arguments.server
+    );
+    output::note(&format!("{} says the same, byte for byte.", path.display()));
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The lines an analysis ends with: what was found, the weightiest first.
+
+use analyzer::analysis::Analysis;
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use model::{Assessment, assessment::Level};
+
+/// Servers that people are shown.
+const MOST_LINES: usize = 60;
+/// Groups that people are shown.
+const MOST_GROUPS: usize = 10;
+
+/// Tables of findings and groups, and the figures.
+pub(super) fn of(analysis: &Analysis) -> String {
+    let mut suspects: Vec<&Assessment> =
+        analysis.assessments.iter().filter(|assessment| assessment.level > Level::Clear).collect();
+    suspects.sort_by_key(|assessment| std::cmp::Reverse(assessment.score));
+    let mut text = String::new();
+    if !suspects.is_empty() {
+        let mut table = new(&["score", "level", "server", "findings"]);
+        for assessment in suspects.iter().take(MOST_LINES) {
+            let findings = assessment.findings.iter().map(|finding| {
+                let digest = finding.evidence.first().map(|digest| digest.to_string()).unwrap_or_default();
+                let short = digest.get(..12).unwrap_or_default();
+                format!("{} {} [{short}…]", finding.indicator, finding.statement)
+            });
+            table.add_row([
+                assessment.score.to_string(),
+                level(assessment.level).to_owned(),
+                assessment.server.clone(),
+                findings.collect::<Vec<_>>().join("\n"),
+            ]);
+        }
+        text = format!("{table}\n");
+    }
+    if !analysis.groups.is_empty() {
+        let mut table = new(&["group", "servers", "posterior", "linked by", "declared"]);
+        for group in analysis.groups.iter().take(MOST_GROUPS) {
+            let kinds: Vec<&str> = group.evidence.iter().map(|evidence| evidence.kind.as_str()).collect();
+            table.add_row([
+                group.id.clone(),
+                group.members.len().to_string(),
+                format!("{:.3}", group.posterior),
+                kinds.join(", "),
+                if group.declared { "yes" } else { "no" }.to_owned(),
+            ]);
+        }
+        text.push_str(&format!("{table}\n"));
+    }
+    let summary = &analysis.summary;
+    let levels: Vec<String> =
+        summary.levels.iter().rev().map(|(found, servers)| format!("{servers} {}", level(*found))).collect();
+    let shown = suspects.len().min(MOST_LINES);
+    let hidden = suspects.len() - shown;
+    let more = if hidden > 0 { format!(" ({hidden} servers are not shown here)") } else { String::new() };
+    text.push_str(&format!(
+        "{} servers, {} groups: {}{more}. A server that only writes down what it sees cannot be told from an honest one.\n",
+        summary.servers,
+        summary.groups,
+        levels.join(", "),
+    ));
+    text
+}
+
+fn new(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings);
+    table
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Clear => "clear",
+        Level::Notable => "notable",
+        Level::Suspicious => "suspicious",
+        Level::Dishonest => "dishonest",
+    }
+}
