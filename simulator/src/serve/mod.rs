@@ -7,6 +7,7 @@ mod accept;
 mod clock;
 mod connection;
 mod credentials;
+mod hostile;
 mod lines;
 
 use std::{net::SocketAddr, sync::Arc};
