@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 
 use electrum::{Endpoint, guard::Guard};
 use jiff::Timestamp;
-use model::Visit;
+use model::{Outcome, Visit, purpose::Purpose};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
@@ -63,7 +63,8 @@ pub enum Event {
     },
     /// A visit ended.
     Visited(Box<Visit>),
-    /// So many visits came to nothing: their server is left alone, or we were asked to stop.
+    /// So many visits came to nothing: their server is left alone or takes its time for nothing, or we were asked
+    /// to stop.
     Skipped(usize),
     /// From now on every server is asked about these.
     Objects(Arc<Objects>),
@@ -230,6 +231,7 @@ impl Round<'_> {
             self.world.kin.take(&visited.visit);
         }
         let admission = self.admit(&visited);
+        let in_vain = is_in_vain(&visited.visit);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
         let learnt = self.planned(admission.new.iter());
         // Of servers that are known already only the new endpoints are new: nothing dear is asked twice.
@@ -239,7 +241,11 @@ impl Round<'_> {
         if !next.is_empty() || admission.refused.total() > 0 {
             self.tell(Event::Learnt { visits: visits_in(&next), refused: admission.refused }).await?;
         }
-        next.extend(Some(rest).filter(|rest| !rest.0.is_empty()));
+        if in_vain {
+            self.tell(Event::Skipped(rest.0.len())).await?;
+        } else {
+            next.extend(Some(rest).filter(|rest| !rest.0.is_empty()));
+        }
         Some(next)
     }
 
@@ -275,6 +281,35 @@ impl Round<'_> {
     }
 }
 
+/// Whether the next visits would end as this one did, and take as long. An odd opening or the arm of a twin may end
+/// so and say something.
+fn is_in_vain(visit: &Visit) -> bool {
+    let is_usual = matches!(visit.purpose, Purpose::Light | Purpose::Deep);
+    is_usual && matches!(visit.outcome, Outcome::TimedOut | Outcome::NotElectrum)
+}
+
 fn visits_in<'a>(itineraries: impl IntoIterator<Item = &'a Itinerary>) -> usize {
     itineraries.into_iter().map(|itinerary| itinerary.0.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::purpose::{Arm, Factor, Twin};
+
+    use super::*;
+
+    #[test]
+    fn who_lets_a_usual_visit_run_out_of_time_is_not_asked_for_more() {
+        let ended = |purpose: Purpose, outcome: Outcome| {
+            let endpoint = "tcp://127.0.0.1:1".parse().expect("an endpoint");
+            let network = electrum::Network::Regtest;
+            let visit = Visit::begun(network, endpoint, "here".to_owned(), purpose, Timestamp::UNIX_EPOCH);
+            is_in_vain(&Visit { outcome, ..visit })
+        };
+        let twin = || Purpose::Twin(Twin { factor: Factor::ElectrumName, arm: Arm::B, series: 1, place: 1 });
+        assert!(ended(Purpose::Light, Outcome::TimedOut) && ended(Purpose::Deep, Outcome::TimedOut));
+        assert!(ended(Purpose::Deep, Outcome::NotElectrum));
+        assert!(!ended(Purpose::Deep, Outcome::Answered) && !ended(Purpose::Deep, Outcome::Closed));
+        assert!(!ended(twin(), Outcome::TimedOut) && !ended(Purpose::Opening, Outcome::TimedOut));
+    }
 }
