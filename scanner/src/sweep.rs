@@ -15,6 +15,7 @@ use crate::{
     itinerary::{self, Itinerary, planned},
     kin::Kin,
     objects::Objects,
+    origin::Origin,
     probe::Offer,
     term::Watch,
     visit::{Visited, Visitor},
@@ -156,8 +157,8 @@ impl Round<'_> {
             self.world.frontier.servers().filter_map(itinerary::asked_for_objects).cloned().collect();
         let mut tries = 0;
         for endpoint in candidates {
-            let learnt_from = self.learnt_from(&endpoint);
-            let Some(visited) = self.visitor.visit(&endpoint, &Agenda::Objects, learnt_from, self.gate).await
+            let origin = self.origin(&endpoint);
+            let Some(visited) = self.visitor.visit(&endpoint, &Agenda::Objects, origin, self.gate).await
             else {
                 continue;
             };
@@ -187,8 +188,8 @@ impl Round<'_> {
         Some(itineraries)
     }
 
-    fn learnt_from(&self, endpoint: &Endpoint) -> Vec<String> {
-        self.world.frontier.sources_of(&endpoint.host).map(ToString::to_string).collect()
+    fn origin(&self, endpoint: &Endpoint) -> Origin {
+        Origin::of(&endpoint.host, &self.world.frontier, &self.world.acquaintances)
     }
 
     fn prepare(
@@ -196,15 +197,13 @@ impl Round<'_> {
         Itinerary(mut stops): Itinerary,
     ) -> impl Future<Output = (Itinerary, Option<Visited>)> + Send + 'static {
         let next = stops.pop_front().map(|(endpoint, agenda)| {
-            let learnt_from = self.learnt_from(&endpoint);
-            (endpoint, agenda, learnt_from)
+            let origin = self.origin(&endpoint);
+            (endpoint, agenda, origin)
         });
         let (visitor, gate) = (Arc::clone(self.visitor), self.gate.clone());
         async move {
             let visited = match next {
-                Some((endpoint, agenda, learnt_from)) => {
-                    visitor.visit(&endpoint, &agenda, learnt_from, &gate).await
-                }
+                Some((endpoint, agenda, origin)) => visitor.visit(&endpoint, &agenda, origin, &gate).await,
                 None => None,
             };
             (Itinerary(stops), visited)
@@ -261,8 +260,8 @@ impl Round<'_> {
             visited.peers.as_ref().and_then(|peers| parse_peers(peers, self.visitor.network, most).ok());
         let peers = listed.into_iter().flat_map(|list| list.rows).map(Listing::from);
         let own = visited.features.as_ref().and_then(|features| own_websockets(features, host));
-        let guard = self.options.guard;
-        let admissible = |ip: IpAddr| guard.check(ip).is_ok();
+        let (guard, teller) = (self.options.guard, visited.visit.peer.map(|peer| peer.ip()));
+        let admissible = |ip: IpAddr| guard.check_told(ip, teller).is_ok();
         self.world.frontier.admit(&source, peers.chain(own.map(Listing::from)), admissible)
     }
 

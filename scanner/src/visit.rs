@@ -37,6 +37,7 @@ use crate::{
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
     listen,
     objects::{self, Objects},
+    origin::Origin,
     outcome::{of_dial, of_route},
     probe::Known,
 };
@@ -85,7 +86,7 @@ impl Visitor {
         &self,
         endpoint: &Endpoint,
         agenda: &Agenda,
-        learnt_from: Vec<String>,
+        origin: Origin,
         gate: &Gate,
     ) -> Option<Visited> {
         if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
@@ -97,10 +98,14 @@ impl Visitor {
         };
         let (here, purpose) = (self.vantage.clone(), agenda.purpose());
         let mut visit = Visit::begun(self.network, endpoint.clone(), here, purpose, now());
-        visit.learnt_from = learnt_from;
         visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
         visit.timings.dns = resolved.elapsed.map(Seconds::from);
-        let route = match resolved.route.and_then(|route| self.unless_excluded(route)) {
+        let route = resolved
+            .route
+            .and_then(|route| self.unless_excluded(route))
+            .and_then(|route| self.unless_led_inward(route, &origin));
+        visit.learnt_from = origin.learnt_from;
+        let route = match route {
             Err(error) => {
                 visit.outcome = of_route(&error);
                 visit.detail = Some(error.to_string());
@@ -150,6 +155,13 @@ impl Visitor {
     fn unless_excluded(&self, route: Route) -> Result<Route, RouteError> {
         match route.address().and_then(|ip| self.exclusions.covers_address(ip)) {
             Some(_) => Err(RouteError::Excluded),
+            None => Ok(route),
+        }
+    }
+
+    fn unless_led_inward(&self, route: Route, origin: &Origin) -> Result<Route, RouteError> {
+        match route.address() {
+            Some(ip) => origin.admits(ip, self.dialer.guard()).map(|()| route).map_err(RouteError::from),
             None => Ok(route),
         }
     }
