@@ -194,6 +194,12 @@ impl Dialer {
         &self.limits
     }
 
+    /// The guard that every route has passed.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard
+    }
+
     /// Finds the way to a host: one look-up, of which the first address that passes the guard counts.
     pub async fn resolve(&self, host: &Host) -> Resolved {
         self.resolve_within(host, None).await

@@ -73,6 +73,19 @@ impl Guard {
         }
     }
 
+    /// Judges an address that a server told of, which itself was met at an address; none through a proxy. Who opens
+    /// his own networks opens them to the servers he names, not to whomever those name: an address that is not
+    /// public must be of the kind at which the teller is.
+    ///
+    /// # Errors
+    /// What kind of address it is, where it must not be dialled.
+    pub fn check_told(self, ip: IpAddr, teller: Option<IpAddr>) -> Result<(), Forbidden> {
+        match forbidden(ip) {
+            Some(reason) if teller.and_then(forbidden) != Some(reason) => Err(reason),
+            _ => self.check(ip),
+        }
+    }
+
     /// Judges a name that a proxy will resolve where we cannot see the address.
     ///
     /// # Errors
@@ -251,6 +264,24 @@ mod tests {
         ] {
             assert!(judge(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_told_leads_inward_only_from_inside() {
+        let judge = |guard: Guard, told: &str, teller: Option<&str>| {
+            let teller = teller.map(|ip| ip.parse().expect("an address"));
+            guard.check_told(told.parse().expect("an address"), teller)
+        };
+        let open = Guard::AllowPrivate;
+        assert_eq!(judge(open, "127.0.0.2", Some("127.0.0.1")), Ok(()));
+        assert_eq!(judge(open, "10.0.0.2", Some("192.168.0.1")), Ok(()));
+        assert_eq!(judge(open, "1.1.1.1", None), Ok(()));
+        for teller in [None, Some("1.1.1.1"), Some("127.0.0.1"), Some("169.254.1.1")] {
+            assert_eq!(judge(open, "192.168.1.1", teller), Err(Forbidden::Private), "{teller:?}");
+            assert_eq!(judge(open, "::ffff:10.1.2.3", teller), Err(Forbidden::Private), "{teller:?}");
+        }
+        assert_eq!(judge(open, "224.0.0.1", Some("224.0.0.2")), Err(Forbidden::Multicast));
+        assert_eq!(judge(Guard::PublicOnly, "127.0.0.2", Some("127.0.0.1")), Err(Forbidden::Loopback));
     }
 
     #[test]

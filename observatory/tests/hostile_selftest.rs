@@ -3,19 +3,15 @@
 
 mod support;
 
-use std::{
-    io::ErrorKind,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
 use support::{
     chain::Chain,
     client::{VERSION, VERSION_ANSWER, dial, encrypt, hear, request},
     honest::Honest,
-    hostile::{Cut, Flood, Handshake, Hostile, HostileSocket, Lie},
+    hostile::{Cut, Handshake, Hostile, HostileSocket, Lie},
     loopback,
     wire::Listening,
 };
@@ -32,40 +28,6 @@ async fn start(kind: Hostile, number: u16) -> anyhow::Result<(Listening, TcpStre
     let server = kind.start(loopback(11, number), &honest).await?;
     let stream = dial(&server.endpoints[0]).await?;
     Ok((server, stream))
-}
-
-#[tokio::test]
-async fn floods_flood() -> anyhow::Result<()> {
-    for (number, &kind) in (0..).zip(Flood::ALL) {
-        let (_server, stream) = start(Hostile::Flood(kind), number).await?;
-        let most = if kind == Flood::MillionPeers { 70 * MEGABYTE } else { 8 * MEGABYTE };
-        let asked = format!(
-            "{VERSION}{}{}",
-            request(1, "server.banner", &json!([])),
-            request(2, "server.peers.subscribe", &json!([]))
-        );
-        let begun = Instant::now();
-        let heard = hear(stream, &asked, most).await;
-        let lines = heard.iter().filter(|&&b| b == b'\n').count();
-        let as_named = match kind {
-            Flood::EndlessLine => lines == 0 && heard.len() >= most,
-            Flood::EndlessBlankLines => lines == heard.len() && heard.len() >= most,
-            Flood::OneByteASecond => {
-                (1..=2).contains(&heard.len()) && begun.elapsed() < Duration::from_secs(3)
-            }
-            Flood::GigabyteOfLines => lines > 50 && heard.len() >= most,
-            Flood::GigabyteInOneLine => lines == 1 && heard.len() >= most,
-            Flood::TenThousandNotifications => lines == 10_003,
-            Flood::DeepResult => lines == 3 && heard.len() > 200_000,
-            Flood::DeepAndUnclosed => heard.starts_with(&[b'['; 100_000]),
-            Flood::MillionPeers => {
-                let names = heard.windows(6).filter(|w| w == b"crowd-").count();
-                lines == 3 && names == 1_000_000
-            }
-        };
-        ensure!(as_named, "{kind:?}: {} bytes, {lines} lines", heard.len());
-    }
-    Ok(())
 }
 
 #[tokio::test]
@@ -89,17 +51,9 @@ async fn lies_lie() -> anyhow::Result<()> {
         let result = |id: u32| lines.iter().find(|l| l["id"] == json!(id)).map(|l| l["result"].clone());
         let honest_start = text.starts_with(VERSION_ANSWER);
         let as_named = match kind {
-            Lie::WrongId => text.lines().all(|line| line.contains("424242")),
             Lie::GuessedIdsThenSilence => lines.len() == 16 && lines[0]["id"] == json!(0),
             Lie::GuessedIdsThenHonesty => lines.len() == 16 + 8 && text.contains(VERSION_ANSWER),
-            Lie::EveryAnswerTwice => lines.len() == 2 * 8,
             Lie::RepeatedMembers => first.matches("\"id\"").count() == 2,
-            Lie::InvalidUtf8 => str::from_utf8(&heard).is_err(),
-            Lie::RawControlBytes => heard.contains(&0x1b),
-            Lie::TerminalEscapes => {
-                !heard.contains(&0x1b) && lines[0]["result"][0].as_str().is_some_and(|s| s.contains('\u{1b}'))
-            }
-            Lie::HugeNumbers => honest_start && text.contains(&"9".repeat(400)),
             Lie::NullResults => lines.iter().all(|line| line["result"].is_null()),
             Lie::BareNumbers => text == "42\n".repeat(8),
             Lie::ExcessiveUsage => lines[0]["error"]["code"] == json!(-101),
@@ -108,10 +62,6 @@ async fn lies_lie() -> anyhow::Result<()> {
             Lie::MalformedHosts => result(2).is_some_and(|f| f["hosts"].is_array()),
             Lie::MalformedPeers => result(4).is_some_and(|p| p[0] == json!(7)),
             Lie::MalformedHeaders => result(5).is_some_and(|h| h["height"] == json!(-5)),
-            Lie::CrowdedPeers => {
-                result(4).is_some_and(|p| p.as_array().is_some_and(|rows| rows.len() == 8_000))
-                    && text.lines().all(|line| line.len() < MEGABYTE)
-            }
             Lie::LongBanner => result(3).is_some_and(|b| b.as_str().is_some_and(|b| b.len() > MEGABYTE / 2)),
         };
         ensure!(as_named, "{kind:?}: {}", text.chars().take(2_000).collect::<String>());
@@ -127,13 +77,10 @@ async fn cuts_cut() -> anyhow::Result<()> {
         let group: String = (1..).zip(group).map(|(id, m)| request(id, m, &json!([]))).collect();
         let heard = hear(&mut stream, &format!("{VERSION}{group}"), MEGABYTE).await;
         let end = timeout(Duration::from_millis(100), stream.read(&mut [0])).await;
-        let lines = heard.iter().filter(|&&b| b == b'\n').count();
         let open = end.is_err();
         let ended = matches!(end, Ok(Ok(0) | Err(_)));
         let as_named = match kind {
-            Cut::AcceptThenClose | Cut::ResetOnAccept | Cut::ResetOnRequest => heard.is_empty() && ended,
-            // What was sent before a reset may be lost with it.
-            Cut::ResetInsideAnswer | Cut::ResetInPings | Cut::ResetInPipeline => lines < 5 && ended,
+            Cut::AcceptThenClose => heard.is_empty() && ended,
             Cut::Silence => heard.is_empty() && open,
             Cut::SilenceAfterVersion => heard == VERSION_ANSWER.as_bytes() && open,
             Cut::Http => heard.starts_with(b"HTTP/1.1 400"),
@@ -145,21 +92,10 @@ async fn cuts_cut() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset() -> anyhow::Result<()> {
-    let (_server, mut stream) = start(Hostile::Cut(Cut::ResetOnRequest), 300).await?;
-    stream.write_all(VERSION.as_bytes()).await?;
-    match stream.read(&mut [0]).await {
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(()),
-        other => bail!("{other:?}"),
-    }
-}
-
-#[tokio::test]
 async fn handshakes_fail_as_named() -> anyhow::Result<()> {
     for (number, &kind) in (400..).zip(Handshake::ALL) {
-        let (server, stream) = start(Hostile::Handshake(kind), number).await?;
-        let shaken = timeout(Duration::from_secs(2), encrypt(stream)).await;
-        let error = match &shaken {
+        let (_server, stream) = start(Hostile::Handshake(kind), number).await?;
+        let error = match timeout(Duration::from_secs(2), encrypt(stream)).await {
             Ok(Err(error)) => error.to_string(),
             Ok(Ok(_)) => "none".to_owned(),
             Err(_) => "timeout".to_owned(),
@@ -171,23 +107,9 @@ async fn handshakes_fail_as_named() -> anyhow::Result<()> {
             Handshake::Reset => "reset",
             Handshake::ProtocolVersionAlert => "ProtocolVersion",
             Handshake::OldVersion => "peer is incompatible",
-            Handshake::MegabyteCertificate | Handshake::BulkyChain | Handshake::EndlessCertificate => {
-                "HandshakePayloadTooLarge"
-            }
-            Handshake::EscapesInCertificate | Handshake::EndlessLine => "none",
+            Handshake::MegabyteCertificate | Handshake::EndlessCertificate => "HandshakePayloadTooLarge",
         };
         ensure!(error.contains(expected), "{kind:?}: {error}");
-        if let Ok(Ok(mut stream)) = shaken {
-            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-            let escapes = certificates[0].windows(4).any(|bytes| bytes == b"\x1b[2J");
-            ensure!(escapes == (kind == Handshake::EscapesInCertificate), "{kind:?}");
-            let heard = hear(&mut stream, VERSION, 4 * MEGABYTE).await;
-            ensure!((heard.len() >= 4 * MEGABYTE) == (kind == Handshake::EndlessLine), "{kind:?}");
-        }
-        if kind == Handshake::BulkyChain {
-            // The client stops at the first record that gives the length, so only a raw one sees it all.
-            ensure!(server.meter.bytes() > 16 * 1024);
-        }
     }
     Ok(())
 }

@@ -132,8 +132,10 @@ fn every_scenario_is_served_and_scanned() -> anyhow::Result<()> {
     let list = String::from_utf8(list.stdout)?;
     let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
     ensure!(names.contains(&"mixed-2026") && names.contains(&"n1-passive-logger"), "{names:?}");
+    // Who attacks does not answer; hostile_network.rs scans that one.
+    let names = names.iter().filter(|name| **name != "hostile");
     // A few at once: most of the time is spent waiting for servers that take theirs.
-    for several in names.iter().zip(9_100..).collect::<Vec<_>>().chunks(4) {
+    for several in names.zip(9_100..).collect::<Vec<_>>().chunks(4) {
         let complaints: Vec<String> = std::thread::scope(|scope| {
             let threads: Vec<_> =
                 several.iter().map(|(name, seed)| scope.spawn(move || scanned(name, *seed))).collect();

@@ -28,6 +28,8 @@ pub struct Acquaintance {
     pub answering: BTreeSet<Endpoint>,
     /// How much it can take.
     pub constitution: Constitution,
+    /// The address at which it was last met; none through a proxy.
+    pub met_at: Option<IpAddr>,
 }
 
 /// How much a server can take.
@@ -57,6 +59,7 @@ impl Acquaintance {
             }
         }
         self.constitution = self.constitution.max(constitution(visit));
+        self.met_at = visit.peer.map(|peer| peer.ip()).or(self.met_at);
     }
 
     /// Takes in what a visit asked, whatever the answers were.

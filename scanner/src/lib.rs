@@ -16,6 +16,7 @@ pub mod kin;
 pub mod ledger;
 mod listen;
 pub mod objects;
+pub mod origin;
 pub mod outcome;
 pub mod plan;
 pub mod probe;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 
 use electrum::{Endpoint, guard::Guard};
 use jiff::Timestamp;
-use model::Visit;
+use model::{Outcome, Visit, purpose::Purpose};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     itinerary::{self, Itinerary, planned},
     kin::Kin,
     objects::Objects,
+    origin::Origin,
     probe::Offer,
     term::Watch,
     visit::{Visited, Visitor},
@@ -63,7 +64,8 @@ pub enum Event {
     },
     /// A visit ended.
     Visited(Box<Visit>),
-    /// So many visits came to nothing: their server is left alone, or we were asked to stop.
+    /// So many visits came to nothing: their server is left alone or takes its time for nothing, or we were asked
+    /// to stop.
     Skipped(usize),
     /// From now on every server is asked about these.
     Objects(Arc<Objects>),
@@ -155,8 +157,8 @@ impl Round<'_> {
             self.world.frontier.servers().filter_map(itinerary::asked_for_objects).cloned().collect();
         let mut tries = 0;
         for endpoint in candidates {
-            let learnt_from = self.learnt_from(&endpoint);
-            let Some(visited) = self.visitor.visit(&endpoint, &Agenda::Objects, learnt_from, self.gate).await
+            let origin = self.origin(&endpoint);
+            let Some(visited) = self.visitor.visit(&endpoint, &Agenda::Objects, origin, self.gate).await
             else {
                 continue;
             };
@@ -186,8 +188,8 @@ impl Round<'_> {
         Some(itineraries)
     }
 
-    fn learnt_from(&self, endpoint: &Endpoint) -> Vec<String> {
-        self.world.frontier.sources_of(&endpoint.host).map(ToString::to_string).collect()
+    fn origin(&self, endpoint: &Endpoint) -> Origin {
+        Origin::of(&endpoint.host, &self.world.frontier, &self.world.acquaintances)
     }
 
     fn prepare(
@@ -195,15 +197,13 @@ impl Round<'_> {
         Itinerary(mut stops): Itinerary,
     ) -> impl Future<Output = (Itinerary, Option<Visited>)> + Send + 'static {
         let next = stops.pop_front().map(|(endpoint, agenda)| {
-            let learnt_from = self.learnt_from(&endpoint);
-            (endpoint, agenda, learnt_from)
+            let origin = self.origin(&endpoint);
+            (endpoint, agenda, origin)
         });
         let (visitor, gate) = (Arc::clone(self.visitor), self.gate.clone());
         async move {
             let visited = match next {
-                Some((endpoint, agenda, learnt_from)) => {
-                    visitor.visit(&endpoint, &agenda, learnt_from, &gate).await
-                }
+                Some((endpoint, agenda, origin)) => visitor.visit(&endpoint, &agenda, origin, &gate).await,
                 None => None,
             };
             (Itinerary(stops), visited)
@@ -230,6 +230,7 @@ impl Round<'_> {
             self.world.kin.take(&visited.visit);
         }
         let admission = self.admit(&visited);
+        let in_vain = is_in_vain(&visited.visit);
         self.tell(Event::Visited(Box::new(visited.visit))).await?;
         let learnt = self.planned(admission.new.iter());
         // Of servers that are known already only the new endpoints are new: nothing dear is asked twice.
@@ -239,7 +240,11 @@ impl Round<'_> {
         if !next.is_empty() || admission.refused.total() > 0 {
             self.tell(Event::Learnt { visits: visits_in(&next), refused: admission.refused }).await?;
         }
-        next.extend(Some(rest).filter(|rest| !rest.0.is_empty()));
+        if in_vain {
+            self.tell(Event::Skipped(rest.0.len())).await?;
+        } else {
+            next.extend(Some(rest).filter(|rest| !rest.0.is_empty()));
+        }
         Some(next)
     }
 
@@ -257,8 +262,8 @@ impl Round<'_> {
             .and_then(|peers| parse_peers(peers, self.visitor.caller.network, most).ok());
         let peers = listed.into_iter().flat_map(|list| list.rows).map(Listing::from);
         let own = visited.features.as_ref().and_then(|features| own_websockets(features, host));
-        let guard = self.options.guard;
-        let admissible = |ip: IpAddr| guard.check(ip).is_ok();
+        let (guard, teller) = (self.options.guard, visited.visit.peer.map(|peer| peer.ip()));
+        let admissible = |ip: IpAddr| guard.check_told(ip, teller).is_ok();
         self.world.frontier.admit(&source, peers.chain(own.map(Listing::from)), admissible)
     }
 
@@ -277,6 +282,35 @@ impl Round<'_> {
     }
 }
 
+/// Whether the next visits would end as this one did, and take as long. An odd opening or the arm of a twin may end
+/// so and say something.
+fn is_in_vain(visit: &Visit) -> bool {
+    let is_usual = matches!(visit.purpose, Purpose::Light | Purpose::Deep);
+    is_usual && matches!(visit.outcome, Outcome::TimedOut | Outcome::NotElectrum)
+}
+
 fn visits_in<'a>(itineraries: impl IntoIterator<Item = &'a Itinerary>) -> usize {
     itineraries.into_iter().map(|itinerary| itinerary.0.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::purpose::{Arm, Factor, Twin};
+
+    use super::*;
+
+    #[test]
+    fn who_lets_a_usual_visit_run_out_of_time_is_not_asked_for_more() {
+        let ended = |purpose: Purpose, outcome: Outcome| {
+            let endpoint = "tcp://127.0.0.1:1".parse().expect("an endpoint");
+            let network = electrum::Network::Regtest;
+            let visit = Visit::begun(network, endpoint, "here".to_owned(), purpose, Timestamp::UNIX_EPOCH);
+            is_in_vain(&Visit { outcome, ..visit })
+        };
+        let twin = || Purpose::Twin(Twin { factor: Factor::ElectrumName, arm: Arm::B, series: 1, place: 1 });
+        assert!(ended(Purpose::Light, Outcome::TimedOut) && ended(Purpose::Deep, Outcome::TimedOut));
+        assert!(ended(Purpose::Deep, Outcome::NotElectrum));
+        assert!(!ended(Purpose::Deep, Outcome::Answered) && !ended(Purpose::Deep, Outcome::Closed));
+        assert!(!ended(twin(), Outcome::TimedOut) && !ended(Purpose::Opening, Outcome::TimedOut));
+    }
 }

@@ -29,6 +29,7 @@ use crate::{
     gate::Gate,
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
     objects::Objects,
+    origin::Origin,
     outcome::{of_dial, of_route},
 };
 
@@ -68,7 +69,7 @@ impl Visitor {
         &self,
         endpoint: &Endpoint,
         agenda: &Agenda,
-        learnt_from: Vec<String>,
+        origin: Origin,
         gate: &Gate,
     ) -> Option<Visited> {
         if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
@@ -79,10 +80,14 @@ impl Visitor {
             None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
         };
         let mut visit = self.caller.begin(endpoint.clone(), agenda, now());
-        visit.learnt_from = learnt_from;
         visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
         visit.timings.dns = resolved.elapsed.map(Seconds::from);
-        let route = match resolved.route.and_then(|route| self.unless_excluded(route)) {
+        let route = resolved
+            .route
+            .and_then(|route| self.unless_excluded(route))
+            .and_then(|route| self.unless_led_inward(route, &origin));
+        visit.learnt_from = origin.learnt_from;
+        let route = match route {
             Err(error) => {
                 visit.outcome = of_route(&error);
                 visit.detail = Some(error.to_string());
@@ -132,6 +137,13 @@ impl Visitor {
     fn unless_excluded(&self, route: Route) -> Result<Route, RouteError> {
         match route.address().and_then(|ip| self.exclusions.covers_address(ip)) {
             Some(_) => Err(RouteError::Excluded),
+            None => Ok(route),
+        }
+    }
+
+    fn unless_led_inward(&self, route: Route, origin: &Origin) -> Result<Route, RouteError> {
+        match route.address() {
+            Some(ip) => origin.admits(ip, self.dialer.guard()).map(|()| route).map_err(RouteError::from),
             None => Ok(route),
         }
     }

@@ -20,6 +20,7 @@ pub use crate::term::Watch;
 use crate::{
     agenda::{Agenda, lookout},
     gate::Gate,
+    origin::Origin,
     sweep::{Event, GRACE, World},
     visit::Visitor,
 };
@@ -36,26 +37,25 @@ pub async fn run(
     gate: Gate,
     events: mpsc::Sender<Event>,
 ) {
-    let lookouts: Vec<(Endpoint, Vec<String>)> = world
+    let lookouts: Vec<(Endpoint, Origin)> = world
         .frontier
         .servers()
         .filter_map(|server| {
             let endpoint = lookout(&world.acquaintances.of(server.host()))?.clone();
-            let learnt_from = world.frontier.sources_of(server.host()).map(ToString::to_string).collect();
-            Some((endpoint, learnt_from))
+            Some((endpoint, Origin::of(server.host(), &world.frontier, &world.acquaintances)))
         })
         .collect();
     if events.send(Event::Watching(lookouts.len(), watch.clone())).await.is_err() {
         return;
     }
     let mut lanes = JoinSet::new();
-    for (place, (endpoint, learnt_from)) in (0..).zip(lookouts) {
+    for (place, (endpoint, origin)) in (0..).zip(lookouts) {
         let (visitor, watch, gate, events) =
             (Arc::clone(&visitor), watch.clone(), gate.clone(), events.clone());
         lanes.spawn(async move {
             let agenda = Agenda::Watch(watch.clone());
             let visit = || {
-                let visiting = visitor.visit(&endpoint, &agenda, learnt_from.clone(), &gate);
+                let visiting = visitor.visit(&endpoint, &agenda, origin.clone(), &gate);
                 async { visiting.await.map(|visited| visited.visit) }
             };
             if gate.wait(sleep(SPREAD * place)).await.is_some() {

@@ -17,6 +17,7 @@ use scanner::{
     gate::Gate,
     kin::Kin,
     ledger::{Class, Denied, Ledger, Politeness},
+    origin::Origin,
     probe::{Offer, probe},
     sweep::{self, Event, Options, World},
     visit::{Visited, Visitor},
@@ -134,7 +135,7 @@ fn visitor() -> Visitor {
 
 async fn visit(visitor: &Visitor, server: &Peculiar, agenda: &Agenda) -> Visited {
     let gate = Gate::new(1);
-    visitor.visit(&server.endpoint, agenda, Vec::new(), &gate).await.expect("a visit")
+    visitor.visit(&server.endpoint, agenda, Origin::default(), &gate).await.expect("a visit")
 }
 
 fn deep(cards: &[&str]) -> Agenda {
@@ -155,7 +156,7 @@ async fn who_says_stop_is_asked_nothing_more_and_left_alone() {
     assert_eq!(server.methods().last().map(String::as_str), Some("no.such.method"), "and not E2");
     let again = visitor.ledger.permit(&server.endpoint.host, None, Class::Light, Instant::now());
     assert!(matches!(again, Err(Denied::LeftAlone(_))));
-    assert!(visitor.visit(&server.endpoint, &deep(&[]), Vec::new(), &Gate::new(1)).await.is_none());
+    assert!(visitor.visit(&server.endpoint, &deep(&[]), Origin::default(), &Gate::new(1)).await.is_none());
 }
 
 #[tokio::test]

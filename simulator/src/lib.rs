@@ -7,6 +7,7 @@ pub mod behaviour;
 pub mod chain;
 pub mod chance;
 pub mod grammar;
+pub mod hostile;
 pub mod node;
 pub mod scenario;
 pub mod serve;

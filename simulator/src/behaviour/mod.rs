@@ -24,6 +24,7 @@ pub use self::audience::Audience;
 use crate::{
     SimTime,
     grammar::{Fault, Grammar, Question, Reply, decoded},
+    hostile::Mischief,
     node::View,
 };
 
@@ -129,6 +130,7 @@ pub(crate) enum Manner {
 #[derive(Debug, Default)]
 pub struct Conduct {
     behaviours: Vec<Behaviour>,
+    mischief: Option<Mischief>,
     seen: Mutex<HashSet<ScriptHash>>,
     asked: AtomicU64,
 }
@@ -138,6 +140,17 @@ impl Conduct {
     #[must_use]
     pub fn new(behaviours: Vec<Behaviour>) -> Self {
         Self { behaviours, ..Self::default() }
+    }
+
+    /// The same, with which it attacks its clients.
+    #[must_use]
+    pub fn attacking(self, mischief: Option<Mischief>) -> Self {
+        Self { mischief, ..self }
+    }
+
+    /// How its clients are attacked; none by most.
+    pub(crate) fn mischief(&self) -> Option<Mischief> {
+        self.mischief
     }
 
     /// The moment that the server takes for the present.

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::behaviour::Behaviour;
+use crate::{behaviour::Behaviour, hostile::Mischief};
 
 /// Servers of one kind.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Group {
     /// What they do.
     #[serde(default)]
     pub behaviours: Vec<Behaviour>,
+    /// How they attack their clients. None: they do not.
+    pub hostile: Option<Mischief>,
     /// Indicators that must fire for each of them.
     #[serde(default)]
     pub must_fire: BTreeSet<String>,
@@ -118,6 +120,12 @@ impl Default for Ports {
 }
 
 impl Ports {
+    /// Whether what is done in the handshake of TLS, or to bytes, is done at all of them.
+    pub(super) fn suit(self, mischief: Mischief) -> bool {
+        let plain_suits = self.tcp.is_none() || !mischief.needs_tls();
+        plain_suits && self.ws.is_none() && self.wss.is_none()
+    }
+
     pub(super) fn is_empty(self) -> bool {
         [self.tcp, self.tls, self.ws, self.wss].iter().all(Option::is_none)
     }

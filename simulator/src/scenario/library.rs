@@ -4,7 +4,8 @@ use super::{Scenario, ScenarioError};
 use crate::grammar::Library;
 
 /// Names and texts, by name.
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 22] = [
+    ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("mixed-2026", include_str!("../../scenarios/mixed-2026.toml")),
     ("n1-passive-logger", include_str!("../../scenarios/n1-passive-logger.toml")),
     ("n2-monoculture", include_str!("../../scenarios/n2-monoculture.toml")),

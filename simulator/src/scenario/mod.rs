@@ -78,6 +78,9 @@ pub enum Flaw {
     /// No port at all.
     #[error("it needs a port")]
     NoPort,
+    /// Some of its ports would be honest.
+    #[error("{0} is not done at all of these ports")]
+    HonestPort(&'static str),
     /// Nowhere.
     #[error("it needs a place")]
     NoPlace,
@@ -147,6 +150,9 @@ impl Scenario {
         if group.ports.is_empty() {
             return Some(Flaw::NoPort);
         }
+        if let Some(mischief) = group.hostile.filter(|mischief| !group.ports.suit(*mischief)) {
+            return Some(Flaw::HonestPort(mischief.name()));
+        }
         if let Some(name) = group.software.keys().find(|name| grammars.get(name).is_none()) {
             return Some(Flaw::Software(name.clone()));
         }
@@ -162,6 +168,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::Mischief;
 
     const GROUP: &str = r#"
 [[servers]]
@@ -187,6 +194,9 @@ places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
             ("through = \"nobody\"", &["a.toml", "homes", "nobody"]),
             (GROUP, &["homes", "another group"]),
             ("ports = {}", &["homes", "port"]),
+            ("hostile = \"flood\"", &["line 9", "flood-line"]),
+            ("hostile = \"reset-handshake\"", &["homes", "reset-handshake"]),
+            ("hostile = \"markup\"\nports = { ws = 1 }", &["homes", "markup"]),
         ] {
             let error = read(more).expect_err(more).to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
@@ -213,5 +223,16 @@ places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
             assert!(!honest || scenario.must_fire().is_empty(), "{name}");
         }
         assert!(named("x99-nothing", &grammars).is_none());
+    }
+
+    #[test]
+    fn every_mischief_is_done_once() {
+        let grammars = Library::embedded().expect("grammars");
+        let hostile = named("hostile", &grammars).expect("known").expect("a scenario");
+        let done: Vec<Mischief> = hostile.servers.iter().filter_map(|group| group.hostile).collect();
+        assert_eq!(done, Mischief::ALL);
+        assert!(
+            hostile.servers.iter().all(|group| group.hostile.is_none_or(|kind| kind.name() == group.name))
+        );
     }
 }

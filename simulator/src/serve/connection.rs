@@ -19,18 +19,22 @@ use super::{
     Clock, Server, Transport,
     credentials::Credentials,
     driven::Driven,
+    hostile::{self, Flow},
     lines::{Lines, Piece},
 };
-use crate::grammar::{End, Framing, HalfClose};
+use crate::{
+    grammar::{End, Framing, HalfClose},
+    hostile::{Meddler, Mischief},
+};
 
 /// How long a handshake may take, and a write that the client does not read (max_send_delay of aiorpcX).
-const STUCK: Duration = Duration::from_secs(20);
+pub(super) const STUCK: Duration = Duration::from_secs(20);
 /// How soon after a request the end of the client's side must come to spoil the answer, where it does.
 const AT_ONCE: Duration = Duration::from_millis(1);
 const READ: usize = 8 * 1_024;
 
 /// A stream that may be reset.
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -48,20 +52,31 @@ impl Socket for TlsStream<TcpStream> {
 
 /// Serves one client until either side has enough.
 pub(super) async fn serve(stream: TcpStream, transport: Transport, server: Arc<Server>, clock: Clock) {
-    let served = match transport {
-        Transport::Tcp => lines(stream, &server, clock).await,
-        Transport::Tls(credentials) => match secure(stream, &credentials).await {
-            Ok(stream) => lines(stream, &server, clock).await,
-            Err(error) => Err(error),
-        },
-        Transport::WebSocket => messages(stream, &server, clock).await,
-        Transport::SecureWebSocket(credentials) => match secure(stream, &credentials).await {
-            Ok(stream) => messages(stream, &server, clock).await,
-            Err(error) => Err(error),
-        },
-    };
-    if let Err(error) = served {
+    if let Err(error) = converse(stream, transport, &server, clock).await {
         trace!(%error, "a connection ended");
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    transport: Transport,
+    server: &Arc<Server>,
+    clock: Clock,
+) -> io::Result<()> {
+    let mischief = server.conduct.mischief();
+    if let Some(act) = mischief.and_then(Mischief::on_accept) {
+        return hostile::perform(&mut stream, vec![act]).await.map(drop);
+    }
+    match transport {
+        Transport::Tcp => lines(stream, server, clock).await,
+        Transport::WebSocket => messages(stream, server, clock).await,
+        Transport::Tls(credentials) => match mischief.and_then(Mischief::on_handshake) {
+            Some(acts) => hostile::handshake(stream, &credentials, acts).await,
+            None => lines(secure(stream, &credentials).await?, server, clock).await,
+        },
+        Transport::SecureWebSocket(credentials) => {
+            messages(secure(stream, &credentials).await?, server, clock).await
+        }
     }
 }
 
@@ -73,13 +88,13 @@ async fn secure(stream: TcpStream, credentials: &Credentials) -> io::Result<TlsS
 async fn lines<S: Socket>(mut stream: S, server: &Arc<Server>, clock: Clock) -> io::Result<()> {
     let mut driven = Driven::new(Arc::clone(server), Framing::Lines, clock);
     let mut lines = Lines::new(server.grammar.longest_line());
+    let mut meddler = Meddler::new(server.conduct.mischief());
     let mut half_closed = false;
     loop {
         let reaction = driven.react();
-        for write in &reaction.writes {
-            timeout(STUCK, stream.write_all(write)).await??;
+        if hostile::perform(&mut stream, meddler.meddle(reaction.writes)).await? == Flow::Over {
+            return Ok(());
         }
-        timeout(STUCK, stream.flush()).await??;
         match reaction.end {
             Some(End::Close) => return stream.shutdown().await,
             Some(End::Reset) => return stream.tcp().set_zero_linger(),

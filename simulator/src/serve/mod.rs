@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 mod credentials;
 mod driven;
+mod hostile;
 mod inside;
 mod lines;
 

@@ -12,7 +12,13 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use super::draft::Draft;
-use crate::{chain::ChainPlan, chance::Chance, scenario::Certificate, serve::Credentials};
+use crate::{
+    chain::ChainPlan,
+    chance::Chance,
+    hostile::{self, Mischief},
+    scenario::Certificate,
+    serve::Credentials,
+};
 
 /// PKCS #8 around 32 bytes of an Ed25519 key (RFC 8410).
 const KEY_FRAME: [u8; 16] =
@@ -63,6 +69,9 @@ impl Authority {
         let mut chance = named(&draft.name());
         let age = chance.below(900) * DAY + chance.below(DAY);
         let own = |name: String| Says { name, since: self.start - age, long: LONG };
+        if let Some(mischief) = draft.group.hostile {
+            return spoilt(mischief, &own(draft.address.to_string()), &mut chance);
+        }
         match &draft.group.certificate {
             Certificate::Own => self_signed(&own(draft.address.to_string()), &mut chance),
             Certificate::Shared(name) => {
@@ -116,6 +125,18 @@ fn self_signed(says: &Says, chance: &mut Chance) -> Result<Arc<Credentials>, Cer
     let key = key(chance)?;
     let certificate = says.params(chance).self_signed(&key)?;
     Ok(credentials(vec![certificate.into()], &key))
+}
+
+fn spoilt(
+    mischief: Mischief,
+    says: &Says,
+    chance: &mut Chance,
+) -> Result<Arc<Credentials>, CertificateError> {
+    let key = key(chance)?;
+    let mut params = says.params(chance);
+    hostile::spoil(mischief, &mut params)?;
+    let certificate: CertificateDer<'static> = params.self_signed(&key)?.into();
+    Ok(credentials(vec![certificate; hostile::chain_length(mischief)], &key))
 }
 
 fn credentials(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<Credentials> {

@@ -6,6 +6,7 @@ use super::draft::Draft;
 use crate::{
     chance::Chance,
     grammar::{Identity, Peer, Service},
+    hostile,
     scenario::{Announces, Peers},
 };
 
@@ -23,7 +24,10 @@ pub(super) fn identity(seed: u64, drafts: &[Draft<'_>], number: usize) -> Identi
         banner: draft.group.banner.clone(),
         donation_address: draft.group.donation.clone(),
         agent: draft.group.claims.clone(),
-        peers: peers(seed, drafts, number),
+        peers: match draft.group.hostile {
+            Some(mischief) => hostile::peers(mischief, peers(seed, drafts, number)),
+            None => peers(seed, drafts, number),
+        },
     }
 }
 

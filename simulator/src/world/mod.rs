@@ -240,7 +240,7 @@ impl Making<'_, '_> {
             grammar: Arc::clone(&behind.grammar),
             identity: Arc::new(identity),
             node,
-            conduct: Arc::new(Conduct::new(draft.group.behaviours.clone())),
+            conduct: Arc::new(Conduct::new(draft.group.behaviours.clone()).attacking(draft.group.hostile)),
         });
         self.servers.insert(key, Arc::clone(&server));
         Ok(server)

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
+use crate::{behaviour::Behaviour, hostile::Mischief};
 
 /// What is true of a server: a line of `truth.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -42,6 +43,8 @@ pub struct Truth {
 impl Truth {
     /// Of a server for which another may answer.
     pub(super) fn new(draft: &Draft<'_>, answering: &Draft<'_>) -> Self {
+        let behaviours = draft.group.behaviours.iter().map(Behaviour::name);
+        let hostile = draft.group.hostile.map(Mischief::name);
         let endpoint = |(protocol, port)| format!("{protocol}://{}:{port}", draft.address);
         Self {
             server: draft.address,
@@ -53,7 +56,7 @@ impl Truth {
             operator: draft.operator(),
             node: answering.node(),
             process: answering.process(),
-            behaviours: draft.group.behaviours.iter().map(|behaviour| behaviour.name().to_owned()).collect(),
+            behaviours: behaviours.chain(hostile).map(str::to_owned).collect(),
             expected: draft.group.must_fire.clone(),
             country: draft.place.country.clone(),
             asn: draft.place.asn,
@@ -64,6 +67,7 @@ impl Truth {
     /// Whether nothing is to be found out about it.
     #[must_use]
     pub fn is_honest(&self) -> bool {
-        self.expected.is_empty() && self.claims.is_none()
+        let attacks = Mischief::ALL.iter().any(|kind| self.behaviours.iter().any(|name| name == kind.name()));
+        self.expected.is_empty() && self.claims.is_none() && !attacks
     }
 }

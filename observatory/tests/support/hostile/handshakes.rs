@@ -2,15 +2,10 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio_rustls::TlsAcceptor;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{behaviours, floods::Flood, lies::ESCAPES, stay_silent};
-use crate::support::{
-    honest::Honest,
-    tls,
-    wire::{self, Metered},
-};
+use super::{behaviours, stay_silent};
+use crate::support::{tls, wire::Metered};
 
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
@@ -39,44 +34,13 @@ behaviours! {
         OldVersion,
         /// A handshake by hand with a certificate of a megabyte.
         MegabyteCertificate,
-        /// A true TLS server with a chain of seventeen certificates of 60 kB.
-        BulkyChain,
         /// A handshake message that says it is 16 MB long, and comes and comes.
         EndlessCertificate,
-        /// A sound certificate whose names hold escape sequences and HTML.
-        EscapesInCertificate,
-        /// A sound handshake, then a line that never ends.
-        EndlessLine,
     }
 }
 
 impl Handshake {
-    /// The true TLS behind it, where there is one.
-    pub(super) fn acceptor(self) -> io::Result<Option<TlsAcceptor>> {
-        match self {
-            Self::BulkyChain => tls::bulky_acceptor(17, 60_000).map(Some),
-            Self::EscapesInCertificate => tls::acceptor(ESCAPES).map(Some),
-            Self::EndlessLine => tls::acceptor("endless.example.org").map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    pub(super) async fn serve(
-        self,
-        mut stream: Metered,
-        acceptor: Option<TlsAcceptor>,
-        honest: &Honest,
-    ) -> io::Result<()> {
-        if let Some(acceptor) = acceptor {
-            let stream = acceptor.accept(stream).await?;
-            return match self {
-                Self::EndlessLine => Flood::EndlessLine.serve(stream, honest).await,
-                _ => {
-                    let mut stream = BufReader::new(stream);
-                    wire::converse(&mut stream, |line| Some(honest.answer(line))).await.map(|_| ())
-                }
-            };
-        }
+    pub(super) async fn serve(self, mut stream: Metered) -> io::Result<()> {
         let mut hello = [0; 4_096];
         let _length = stream.read(&mut hello).await?;
         match self {
