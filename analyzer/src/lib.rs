@@ -4,8 +4,12 @@
 pub mod capture;
 pub mod dossier;
 pub mod features;
+mod forest;
 pub mod identify;
 pub mod indicators;
+pub mod mark;
 pub mod reading;
 pub mod server;
 pub mod survey;
+#[cfg(test)]
+mod testing;
