@@ -104,3 +104,25 @@ async fn a_fleet_is_one_group_and_says_nothing_of_it() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Within one block there is not enough to link them. What is never right is to take a stranger for one of them.
+#[tokio::test]
+async fn brands_and_circles_are_not_mixed_with_strangers() -> anyhow::Result<()> {
+    for (scenario, seed) in [("x5-brands", 9_304), ("x16-eclipse", 9_305)] {
+        let (truths, concluded) = concluded(scenario, 30, seed).await?;
+        let [operator] = &operators(&truths)[..] else {
+            anyhow::bail!("{scenario} has one operator of several")
+        };
+        for (group, _) in &concluded.groups {
+            ensure!(group.is_subset(operator), "{scenario}: {group:?}");
+        }
+        let honest = concluded.fired.iter().filter(|(server, _)| !operator.contains(*server));
+        for (server, fired) in honest {
+            ensure!(
+                !["I17", "I22", "I33"].iter().any(|indicator| fired.contains(*indicator)),
+                "{server}: {fired:?}"
+            );
+        }
+    }
+    Ok(())
+}

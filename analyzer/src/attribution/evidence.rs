@@ -90,7 +90,7 @@ pub enum About {
 /// How the weight of a value depends on who else shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rarity {
-    /// The full weight, less log₁₀ of the number of unrelated servers that show the value.
+    /// The full weight if those who show it are related, half of it at ten unrelated servers, nothing at a hundred.
     Discounted,
     /// −log₁₀ of the share of unrelated servers that show it.
     Share,

@@ -6,7 +6,7 @@ use kodama::{Method, linkage};
 use super::{
     evidence::Kind,
     score::{Blocks, Pairs, common, odds, score},
-    weights::Values,
+    weights::{TELLING, Values},
 };
 use crate::forest::Forest;
 
@@ -16,8 +16,6 @@ pub const CUTS: [f64; 5] = [0.5, 0.8, LINKED, 0.99, 0.999];
 /// How probable every pair of a group is at the least.
 pub const LINKED: f64 = 0.95;
 
-/// What a value must weigh for those who share it to be compared.
-const TELLING: f64 = 0.5;
 /// Servers that are compared each with each. A fleet that is larger is found in pieces.
 const PIECE: usize = 4_096;
 /// As far apart as no score is.
@@ -137,12 +135,10 @@ mod tests {
 
     #[test]
     fn cuts_are_nested() {
-        let links: Vec<Link> = (0..30)
-            .flat_map(|one| {
-                (one + 1..30)
-                    .map(move |other| (one, other, f64::from((one * 7 + other * 13) as u32 % 40) / 10.0))
-            })
-            .collect();
+        let odds =
+            |one: usize, other: usize| [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5][(one * 7 + other * 13) % 8];
+        let others = |one| (one + 1..30).map(move |other| (one, other, odds(one, other)));
+        let links: Vec<Link> = (0..30).flat_map(others).collect();
         let partitions = partitions(30, &links);
         for (loose, strict) in partitions.iter().zip(&partitions[1..]) {
             for server in 0..30 {

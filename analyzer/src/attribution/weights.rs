@@ -15,6 +15,10 @@ use super::{
 };
 use crate::{forest::Forest, gossip::Gossip, mark::Mark};
 
+/// Log₁₀ of the number of unrelated servers that show what is nobody's own: it came with an image, or from a guide.
+const NOBODYS: f64 = 2.0;
+/// What a value must weigh to say that two servers may be related.
+pub(super) const TELLING: f64 = 0.5;
 /// Certificates of one series are made within so much of each other.
 const BATCH_GAP: SignedDuration = SignedDuration::from_secs(60);
 
@@ -38,10 +42,10 @@ pub(super) fn weigh(gossip: &Gossip, profiles: &mut [Profile]) -> Values {
         profile.tags.sort_unstable();
         profile.tags.dedup();
     }
-    let mut origins = origins(profiles);
+    let agreement = agreement(profiles);
+    let mut origins = origins(profiles, &agreement);
     let roots: Vec<usize> = (0..profiles.len()).map(|server| origins.root(server)).collect();
     let all = roots.iter().collect::<HashSet<_>>().len();
-    let agreement = agreement(profiles);
     let mut holders: HashMap<Tag, Vec<usize>> = HashMap::new();
     for (server, profile) in profiles.iter().enumerate() {
         for tag in profile.tags.iter().chain(profile.at_blocks.iter().map(|seen| &seen.tag)) {
@@ -56,7 +60,7 @@ pub(super) fn weigh(gossip: &Gossip, profiles: &mut [Profile]) -> Values {
         let most = tag.kind.definition().most;
         let showing = holders.iter().map(|server| roots[*server]).collect::<HashSet<_>>().len();
         let weight = match tag.kind.definition().rarity {
-            Rarity::Discounted => most - share(1, showing),
+            Rarity::Discounted => most * (1.0 - share(1, showing) / NOBODYS),
             Rarity::Share => share(showing, all),
             Rarity::Agreement => agreement.get(&tag).copied().unwrap_or(0.0),
             Rarity::Pair => 0.0,
@@ -71,13 +75,16 @@ pub(super) fn weigh(gossip: &Gossip, profiles: &mut [Profile]) -> Values {
     values
 }
 
-/// Servers that agree on fee estimates, wherever few do.
-fn origins(profiles: &[Profile]) -> Forest {
+/// Servers that agree on fee estimates, where it says something.
+fn origins(profiles: &[Profile], agreement: &HashMap<Tag, f64>) -> Forest {
     let mut forest = Forest::new(profiles.len());
     let mut first = HashMap::new();
+    let telling = |tag: &Tag| {
+        tag.kind == Kind::FeeEstimates && agreement.get(tag).is_some_and(|weight| *weight >= TELLING)
+    };
     for (server, profile) in profiles.iter().enumerate() {
-        for seen in profile.at_blocks.iter().filter(|seen| seen.tag.kind == Kind::FeeEstimates) {
-            forest.join(*first.entry(seen.tag).or_insert(server), server);
+        for tag in profile.at_blocks.iter().map(|seen| seen.tag).filter(telling) {
+            forest.join(*first.entry(tag).or_insert(server), server);
         }
     }
     forest

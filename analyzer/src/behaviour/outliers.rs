@@ -21,7 +21,7 @@ pub(super) fn rejected(p_values: &[f64], rate: f64) -> Vec<bool> {
     order.sort_by(|one, other| p_values[*one].total_cmp(&p_values[*other]));
     let all = p_values.len() as f64;
     let within = |(rank, place): &(usize, &usize)| p_values[**place] <= rate * (*rank as f64 + 1.0) / all;
-    let last = order.iter().enumerate().filter(within).map(|(rank, _)| rank).last();
+    let last = order.iter().enumerate().filter(within).map(|(rank, _)| rank).next_back();
     let mut rejected = vec![false; p_values.len()];
     order.iter().take(last.map_or(0, |last| last + 1)).for_each(|place| rejected[*place] = true);
     rejected

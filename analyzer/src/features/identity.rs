@@ -20,8 +20,6 @@ pub const VERSION: u32 = 1;
 const MAX_TEXT: usize = 200;
 /// Bytes of a banner that are looked at.
 const MAX_BANNER: usize = 4_096;
-/// Characters of a banner that are kept to be shown.
-const BANNER_SHOWN: usize = 120;
 /// Hosts of `server.features` that are kept.
 const MAX_HOSTS: usize = 32;
 
@@ -41,8 +39,6 @@ pub struct Identity {
 /// A banner.
 #[derive(Clone, Debug)]
 pub struct Banner {
-    /// How it begins; printable.
-    pub start: Box<str>,
     /// Its words without digits and without the server's own name: one text of many servers is one mark.
     pub words: Mark,
     /// The first address in it at which a person can be reached: mail, a page, a key; printable.
@@ -68,6 +64,13 @@ impl Declared {
 }
 
 impl Identity {
+    /// What the latest visits rest on: an exchange in which the server spoke of itself.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Digest> {
+        let software = self.software.latest().map(|span| span.evidence);
+        software.or_else(|| self.declared.latest().map(|span| span.evidence))
+    }
+
     /// Takes in a visit that came under our own name.
     pub fn take(&mut self, reading: &Reading<'_>) {
         let borrowed = matches!(&reading.visit.purpose, Purpose::Twin(twin) if twin.arm == Arm::B);
@@ -121,11 +124,7 @@ fn declared(text: &str) -> Option<Declared> {
 fn banner(text: &str, host: &Host) -> Option<Banner> {
     let mut banner: String = serde_json::from_str(text).ok()?;
     banner.truncate(banner.floor_char_boundary(MAX_BANNER));
-    Some(Banner {
-        start: printable(&banner, BANNER_SHOWN).into(),
-        words: words(&banner, host),
-        contact: contact(&banner),
-    })
+    Some(Banner { words: words(&banner, host), contact: contact(&banner) })
 }
 
 /// The mark of a text's words: in small letters, without digits and without a host's own name.
@@ -145,15 +144,6 @@ fn contact(banner: &str) -> Option<Box<str>> {
         (6..=MAX_TEXT).contains(&word.len()) && (mail || page || handle)
     };
     words.clone().find(reaches).map(|word| printable(&word.to_lowercase(), MAX_TEXT).into())
-}
-
-impl Identity {
-    /// What the latest visits rest on: an exchange in which the server spoke of itself.
-    #[must_use]
-    pub fn evidence(&self) -> Option<Digest> {
-        let software = self.software.latest().map(|span| span.evidence);
-        software.or_else(|| self.declared.latest().map(|span| span.evidence))
-    }
 }
 
 #[cfg(test)]
