@@ -3,6 +3,12 @@
 //! An indicator reads what the features and the comparison of servers hold ready; it computes no features itself.
 //! To add one: add its entry to a table below, with a test that fires it and one that must not.
 
+mod availability;
+mod certificates;
+mod crowd;
+mod gossip;
+mod names;
+
 use model::{
     Finding,
     finding::{Digest, Indicator, Tier},
@@ -49,6 +55,44 @@ impl Definition {
 
 /// All indicators, in the order of their numbers.
 pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
-    const TABLES: [&[Definition]; 0] = [];
-    TABLES.into_iter().flatten()
+    const TABLES: [&[Definition]; 5] =
+        [availability::TABLE, certificates::TABLE, crowd::TABLE, gossip::TABLE, names::TABLE];
+    let mut all: Vec<&Definition> = TABLES.into_iter().flatten().collect();
+    all.sort_by_key(|definition| definition.indicator);
+    all.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use model::Visit;
+
+    use super::*;
+    use crate::{attribution::Context, server, survey::Survey, testing::dossiers};
+
+    /// What an indicator finds of a server after these visits.
+    pub(super) fn found(number: u8, visits: &[Visit], host: &str) -> Option<Found> {
+        let dossiers = dossiers(visits);
+        let context = Context { previous: &[], system: &|_| None };
+        let survey = Survey::of(server::join(&dossiers), &context);
+        let host = host.parse().expect("a host");
+        let place =
+            survey.servers.iter().position(|server| server.hosts.iter().any(|(known, _)| **known == host));
+        let case = Case { survey: &survey, place: place.expect("a server") };
+        let definition = catalogue().find(|definition| definition.indicator == Indicator::new(number));
+        let found = (definition.expect("an indicator").find)(&case);
+        assert!(
+            found.as_ref().is_none_or(|found| !found.evidence.is_empty()),
+            "{number}: nothing to rest on"
+        );
+        found
+    }
+
+    #[test]
+    fn every_indicator_is_there_once_and_weighs_no_more_than_its_tier_allows() {
+        let numbers: Vec<Indicator> = catalogue().map(|definition| definition.indicator).collect();
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len());
+        assert!(numbers.is_sorted() && catalogue().all(|definition| definition.weight <= 30));
+    }
 }

@@ -52,6 +52,15 @@ impl<'v> Reading<'v> {
         self.turns.iter().filter(move |turn| turn.exchange.probe == probe)
     }
 
+    /// The first result that a probe got, as JSON, and the turn in which it did.
+    #[must_use]
+    pub fn said<'r>(&'r self, probe: &'r str) -> Option<(&'v str, &'r Turn<'v>)> {
+        self.of_probe(probe).find_map(|turn| match turn.answer()? {
+            Answer::Result(text) => Some((*text, turn)),
+            Answer::Error(_) => None,
+        })
+    }
+
     /// The first result that a probe got, where it has this form.
     #[must_use]
     pub fn result_of<T: DeserializeOwned>(&self, probe: &str) -> Option<T> {

@@ -1,8 +1,25 @@
 //! Servers as they are counted: one server may be reached at several hosts.
+//!
+//! Hosts are one server where a visit would reach the same machine, and nobody can bring it about from outside:
+//!
+//! 1. All transports of a host.
+//! 2. Hosts at one address that answered at one port there: a name and the address it leads to, or several names. Of
+//!    a name the address counts at which it answered the latest time, so that a name of many addresses joins one of
+//!    them only.
+//! 3. A name and another address that it leads to, if both proved to hold the same certificate's key.
+//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, and do not
+//!    both declare each other: dual stack, or two lines to one machine. Two that do are a pair that says so: two
+//!    servers, which attribution links.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use electrum::{Endpoint, Host};
+use model::finding::Digest;
 
-use crate::dossier::Dossier;
+use crate::{dossier::Dossier, forest::Forest};
 
 /// A server, and what visits to its hosts show.
 #[derive(Clone, Debug)]
@@ -20,5 +37,200 @@ impl<'d> Server<'d> {
     /// Where it was visited.
     pub fn endpoints(&self) -> impl Iterator<Item = &'d Endpoint> + use<'_, 'd> {
         self.dossiers().flat_map(|dossier| &dossier.endpoints)
+    }
+
+    /// What it is called by.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.hosts.first().map(|(host, _)| host.to_string()).unwrap_or_default()
+    }
+
+    /// Its addresses: those that are its hosts, and those at which its names answered.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<'_, 'd> {
+        self.hosts.iter().filter_map(|(host, dossier)| home(host, dossier))
+    }
+
+    /// Of each host what it said of itself, its certificate and its fee estimates, the latest of each: what a comparison
+    /// with others rests on.
+    #[must_use]
+    pub fn anchors(&self) -> Vec<Digest> {
+        let of_host = |dossier: &Dossier| {
+            let certificate = dossier.tls.leaves.latest().map(|span| span.evidence);
+            let estimates = dossier.node.vectors.last().map(|vector| vector.evidence);
+            [dossier.identity.evidence(), certificate, estimates].into_iter().flatten().collect::<Vec<_>>()
+        };
+        self.dossiers().flat_map(of_host).collect()
+    }
+}
+
+/// Joins hosts into servers, in the order of their names.
+#[must_use]
+pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {
+    let hosts: Vec<(&Host, &Dossier)> = dossiers.iter().collect();
+    let mut forest = Forest::new(hosts.len());
+    at_one_address(&hosts, &mut forest);
+    names_and_addresses(&hosts, &mut forest);
+    two_of_one_certificate(&hosts, &mut forest);
+    let members = forest.trees().into_iter();
+    let mut servers: Vec<Server<'_>> = members
+        .map(|members| {
+            let mut hosts: Vec<_> = members.into_iter().map(|place| hosts[place]).collect();
+            hosts.sort_by_key(|(host, _)| (rank(host), *host));
+            Server { hosts }
+        })
+        .collect();
+    servers.sort_by_cached_key(Server::name);
+    servers
+}
+
+fn rank(host: &Host) -> u8 {
+    match host {
+        Host::Name(_) => 0,
+        Host::Onion(_) => 1,
+        Host::Address(_) => 2,
+    }
+}
+
+/// The address where a host is.
+fn home(host: &Host, dossier: &Dossier) -> Option<IpAddr> {
+    match host {
+        Host::Address(ip) => Some(*ip),
+        Host::Name(_) => dossier.place.dialled,
+        Host::Onion(_) => None,
+    }
+}
+
+/// The key that a host proved to hold the latest time.
+fn key(dossier: &Dossier) -> Option<Digest> {
+    dossier.tls.leaves.latest().map(|span| span.value.key)
+}
+
+fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
+    let mut sockets = HashMap::new();
+    for (place, (host, dossier)) in hosts.iter().enumerate() {
+        let Some(ip) = home(host, dossier) else { continue };
+        for (_, port) in &dossier.place.answered {
+            let first = *sockets.entry((ip, *port)).or_insert(place);
+            forest.join(first, place);
+        }
+    }
+}
+
+fn names_and_addresses(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
+    let literals: HashMap<IpAddr, usize> =
+        hosts.iter().enumerate().filter_map(|(place, (host, _))| Some((host.address()?, place))).collect();
+    for (place, (_, dossier)) in hosts.iter().enumerate() {
+        let Some(key) = key(dossier) else { continue };
+        let led = dossier.place.addresses.latest().into_iter().flat_map(|span| span.value.iter());
+        for literal in led.filter_map(|ip| literals.get(ip)) {
+            if self::key(hosts[*literal].1) == Some(key) {
+                forest.join(place, *literal);
+            }
+        }
+    }
+}
+
+fn two_of_one_certificate(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
+    let mut holders: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (place, (_, dossier)) in hosts.iter().enumerate() {
+        if let Some(key) = key(dossier) {
+            holders.entry(key).or_default().push(place);
+        }
+    }
+    for mut places in holders.into_values() {
+        // A name that was joined to one of them is no third.
+        places.retain(|place| hosts[*place].0.address().is_some() || forest.root(*place) == *place);
+        let [one, other] = places[..] else { continue };
+        let ((at_one, says_one), (at_other, says_other)) = (hosts[one], hosts[other]);
+        let literal = at_one.address().is_some() && at_other.address().is_some();
+        let alike = says_one.place.answered == says_other.place.answered;
+        let distinct = declares(says_one, at_other) && declares(says_other, at_one);
+        if literal && alike && !distinct {
+            forest.join(one, other);
+        }
+    }
+}
+
+/// Whether a host's features name a host.
+pub(crate) fn declares(dossier: &Dossier, host: &Host) -> bool {
+    dossier.identity.declared.latest().is_some_and(|span| span.value.hosts.contains(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Visit;
+
+    use super::*;
+    use crate::testing::{answers, certificate, light};
+
+    fn joined(visits: &[Visit]) -> Vec<Vec<String>> {
+        let dossiers = crate::testing::dossiers(visits);
+        let names = |server: &Server<'_>| server.hosts.iter().map(|(host, _)| host.to_string()).collect();
+        join(&dossiers).iter().map(names).collect()
+    }
+
+    fn at_address(endpoint: &str, ip: &str) -> Visit {
+        let mut visit = light(endpoint, 0);
+        let ip: IpAddr = ip.parse().expect("an address");
+        visit.resolution.addresses = [ip].into();
+        visit.peer = Some((ip, visit.endpoint.port.get()).into());
+        visit
+    }
+
+    fn shown(endpoint: &str, key: &str) -> Visit {
+        certificate(light(endpoint, 0), "shared", 1_000, key)
+    }
+
+    #[test]
+    fn names_of_one_address_and_port_are_one_server_with_it() {
+        let visits = [
+            at_address("ssl://b.example:50002", "192.0.2.1"),
+            at_address("tcp://a.example:50002", "192.0.2.1"),
+            light("ssl://192.0.2.1:50002", 0),
+            light("tcp://192.0.2.1:50001", 0),
+            at_address("ssl://c.example:443", "192.0.2.1"),
+            at_address("ssl://d.example:50002", "192.0.2.2"),
+        ];
+        let expected = [vec!["a.example", "b.example", "192.0.2.1"], vec!["c.example"], vec!["d.example"]];
+        assert_eq!(joined(&visits), expected);
+    }
+
+    #[test]
+    fn a_name_of_many_addresses_does_not_make_one_server_of_strangers() {
+        let mut name = shown("ssl://evil.example:50002", "evil");
+        name.resolution.addresses =
+            ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().expect("an address")).into();
+        name.peer = "192.0.2.9:50002".parse().ok();
+        let visits = [name, shown("ssl://192.0.2.1:50002", "one"), shown("ssl://192.0.2.2:50002", "two")];
+        assert_eq!(joined(&visits).len(), 3);
+    }
+
+    #[test]
+    fn a_name_joins_its_other_address_by_the_key_it_holds() {
+        let mut name = shown("ssl://a.example:50002", "key");
+        name.resolution.addresses =
+            ["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().expect("an address")).into();
+        name.peer = "192.0.2.1:50002".parse().ok();
+        let visits = [name, shown("ssl://192.0.2.1:50002", "key"), shown("ssl://[2001:db8::1]:50002", "key")];
+        assert_eq!(joined(&visits), [["a.example", "192.0.2.1", "2001:db8::1"]]);
+    }
+
+    #[test]
+    fn two_addresses_of_one_certificate_are_one_server_and_three_are_not() {
+        let two = [shown("ssl://192.0.2.1:50002", "key"), shown("ssl://[2001:db8::1]:50002", "key")];
+        assert_eq!(joined(&two).len(), 1);
+        let three = [two.to_vec(), vec![shown("ssl://192.0.2.3:50002", "key")]].concat();
+        assert_eq!(joined(&three).len(), 3);
+        let other_ports = [two[0].clone(), shown("ssl://[2001:db8::1]:443", "key")];
+        assert_eq!(joined(&other_ports).len(), 2);
+    }
+
+    #[test]
+    fn a_pair_that_says_that_it_is_one_stays_two() {
+        let hosts = r#"{"hosts":{"192.0.2.1":{},"192.0.2.2":{}}}"#;
+        let says =
+            |endpoint: &str| certificate(answers(endpoint, 0, &[("M1", hosts)]), "pair", 1_000, "pair");
+        let pair = [says("ssl://192.0.2.1:50002"), says("ssl://192.0.2.2:50002")];
+        assert_eq!(joined(&pair).len(), 2);
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod honest;
 pub(crate) mod hostile;
 pub(crate) mod lab;
 pub(crate) mod replay;
+pub(crate) mod simulation;
 pub(crate) mod socks;
 pub(crate) mod tls;
 pub(crate) mod wire;

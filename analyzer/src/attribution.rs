@@ -1,0 +1,250 @@
+//! Which servers belong together, how surely, and by what evidence.
+//!
+//! Nobody can see from outside who operates a server. What can be seen is what servers have in common that chance
+//! and strangers do not bring about. Each such value speaks for a pair by its log₁₀ likelihood ratio
+//! ([`evidence`]), the more the rarer it is in this very snapshot; what is not independent is capped together. A pair
+//! is linked where the odds, the prior included, come to 19 to 1, where two independent groups of evidence matter, and
+//! where one of them is firm. A group is linked pair by pair. Scores for one **node**, one **process** and one
+//! **recipe** are kept apart from that of one **operator**.
+//!
+//! What servers declare of themselves is kept apart from what is inferred: a group that says that it is one hides
+//! nothing.
+
+mod coincidence;
+mod defaults;
+pub mod evidence;
+mod group;
+pub mod link;
+mod profile;
+pub mod score;
+#[cfg(test)]
+mod tests;
+mod weights;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    net::IpAddr,
+};
+
+use electrum::Host;
+use jiff::SignedDuration;
+use model::assessment;
+
+use crate::{
+    forest::Forest,
+    gossip::Gossip,
+    mark::Mark,
+    server::{Server, declares},
+};
+use coincidence::{Sharpness, coincidences};
+use evidence::Kind;
+use profile::Profile;
+use score::{Blocks, Pairs};
+use weights::Values;
+
+pub use group::{Evidence, Group};
+pub use link::Partition;
+
+/// Rises when the same dossiers give other groups.
+pub const VERSION: u32 = 1;
+
+/// How sharply an outage's beginning must be known to be compared, and how far apart two may be.
+const OUTAGES: Sharpness =
+    Sharpness { window: SignedDuration::from_mins(30), slack: SignedDuration::from_secs(60) };
+/// The same of a change of software.
+const UPGRADES: Sharpness =
+    Sharpness { window: SignedDuration::from_hours(6), slack: SignedDuration::from_hours(1) };
+
+/// What attribution needs besides the servers.
+pub struct Context<'c> {
+    /// The groups of the run before, whose names last.
+    pub previous: &'c [assessment::Group],
+    /// The autonomous system of an address, where it is known.
+    pub system: &'c dyn Fn(IpAddr) -> Option<u32>,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("previous", &self.previous.len()).finish_non_exhaustive()
+    }
+}
+
+/// Which servers belong together.
+#[derive(Clone, Debug, Default)]
+pub struct Attribution {
+    /// The groups, the largest first.
+    pub groups: Vec<Group>,
+    /// For each server the place of its group.
+    pub of_server: Vec<Option<usize>>,
+    /// Every server in one part, at several probabilities.
+    pub partitions: Vec<Partition>,
+    /// For each server the first of those with which it says that it belongs together.
+    pub declared: Vec<usize>,
+    /// For each server those elsewhere whose outages began together with its own, and how many did.
+    pub companions: Vec<Vec<(usize, usize)>>,
+    /// For each server how many others hold one of its keys, and do not say that they belong to it.
+    pub holders: Vec<usize>,
+    /// For each server how many others show a certificate of one series, and do not say that they belong to it.
+    pub series: Vec<usize>,
+}
+
+impl Attribution {
+    /// Compares servers.
+    #[must_use]
+    pub fn of(servers: &[Server<'_>], gossip: &Gossip, context: &Context<'_>) -> Self {
+        let mut profiles: Vec<Profile> =
+            servers.iter().map(|server| Profile::of(server, context.system)).collect();
+        let values = weights::weigh(gossip, &mut profiles);
+        let outages = outages(&profiles);
+        let pairs = pairs(servers, &profiles, &outages);
+        let blocks: Vec<Blocks> = profiles.iter().map(blocks).collect();
+        drop(profiles);
+        let links = link::links(&values, &pairs, &blocks);
+        let partitions = link::partitions(servers.len(), &links);
+        let mut groups = groups(&partitions, |members| group::describe(members, &values, &pairs, &blocks));
+        group::name(&mut groups, servers, context.previous);
+        let mut of_server = vec![None; servers.len()];
+        for (place, group) in groups.iter().enumerate() {
+            group.members.iter().for_each(|server| of_server[*server] = Some(place));
+        }
+        let mut companions = vec![Vec::new(); servers.len()];
+        for ((one, other), times) in outages {
+            companions[one].push((other, times.len()));
+            companions[other].push((one, times.len()));
+        }
+        companions.iter_mut().for_each(|companions| companions.sort_unstable());
+        let declared = declared(&values, &pairs, servers.len());
+        let holders = sharing(&values, Kind::CertificateKey, &declared);
+        let series = sharing(&values, Kind::CertificateBatch, &declared);
+        Self { groups, of_server, partitions, declared, companions, holders, series }
+    }
+
+    /// The group of a server.
+    #[must_use]
+    pub fn group_of(&self, server: usize) -> Option<&Group> {
+        self.groups.get((*self.of_server.get(server)?)?)
+    }
+}
+
+fn groups(partitions: &[Partition], describe: impl Fn(Vec<usize>) -> Group) -> Vec<Group> {
+    let published = partitions.iter().find(|partition| partition.posterior >= link::LINKED);
+    let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (server, label) in published.into_iter().flat_map(|partition| partition.labels.iter().enumerate()) {
+        parts.entry(*label).or_default().push(server);
+    }
+    let several = parts.into_values().filter(|members| members.len() > 1);
+    let mut groups: Vec<Group> = several.map(describe).collect();
+    groups.sort_by_key(|group| (usize::MAX - group.members.len(), group.members[0]));
+    groups
+}
+
+/// Outages that began together. Those of one place are the place's.
+fn outages(profiles: &[Profile]) -> HashMap<(usize, usize), Vec<f64>> {
+    let events: Vec<_> = profiles.iter().map(|profile| &profile.outages[..]).collect();
+    let together = |one: usize, other: usize| {
+        let regions = &profiles[other].regions;
+        profiles[one].regions.iter().any(|region| regions.binary_search(region).is_ok())
+    };
+    coincidences(&events, OUTAGES, Kind::Outage.definition().most, together)
+}
+
+/// Evidence that is about two servers and not about a value.
+fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &HashMap<(usize, usize), Vec<f64>>) -> Pairs {
+    let mut pairs = Pairs::new();
+    let mut add = |(one, other): (usize, usize), kind: Kind, weight: f64| {
+        pairs.entry((one.min(other), one.max(other))).or_default().kinds.push((kind, weight));
+    };
+    let events: Vec<_> = profiles.iter().map(|profile| &profile.upgrades[..]).collect();
+    let most = Kind::Upgrade.definition().most;
+    let upgrades = coincidences(&events, UPGRADES, most, |_, _| false);
+    for (kind, coincidences) in [(Kind::Outage, outages), (Kind::Upgrade, &upgrades)] {
+        for (pair, weights) in coincidences {
+            weights.iter().for_each(|weight| add(*pair, kind, *weight));
+        }
+    }
+    let places: HashMap<&Host, usize> = servers
+        .iter()
+        .enumerate()
+        .flat_map(|(place, server)| server.hosts.iter().map(move |(host, _)| (*host, place)))
+        .collect();
+    for (one, server) in servers.iter().enumerate() {
+        for other in listed(server, &places).into_iter().filter(|other| *other != one) {
+            let back = servers[other]
+                .dossiers()
+                .any(|dossier| server.hosts.iter().any(|(host, _)| declares(dossier, host)));
+            match back {
+                // Once, from the first of them.
+                true if one < other => add((one, other), Kind::CoListing, Kind::CoListing.definition().most),
+                true => {}
+                false => add((one, other), Kind::OneSidedListing, Kind::OneSidedListing.definition().most),
+            }
+        }
+    }
+    tickets(servers, &places, &mut pairs);
+    pairs
+}
+
+fn listed(server: &Server<'_>, places: &HashMap<&Host, usize>) -> std::collections::BTreeSet<usize> {
+    let declared = server.dossiers().filter_map(|dossier| dossier.identity.declared.latest());
+    declared.flat_map(|span| span.value.hosts.iter()).filter_map(|host| places.get(host).copied()).collect()
+}
+
+/// Who takes whose tickets. A refusal means something where the ticket's own server took it afterwards.
+fn tickets(servers: &[Server<'_>], places: &HashMap<&Host, usize>, pairs: &mut Pairs) {
+    for (at, server) in servers.iter().enumerate() {
+        for (from, shown) in server.dossiers().flat_map(|dossier| &dossier.tls.tickets) {
+            let Some(whose) = places.get(&from.host).copied().filter(|whose| *whose != at) else { continue };
+            let between = pairs.entry((at.min(whose), at.max(whose))).or_default();
+            if shown.taken {
+                between.kinds.push((Kind::Ticket, Kind::Ticket.definition().most));
+            } else {
+                let mut own = servers[whose].dossiers().filter_map(|dossier| dossier.tls.tickets.get(from));
+                between.refused |= own.any(|own| own.taken && own.at >= shown.at);
+            }
+        }
+    }
+}
+
+fn blocks(profile: &Profile) -> Blocks {
+    let estimates = profile.at_blocks.iter().filter(|seen| seen.tag.kind == Kind::FeeEstimates);
+    let mut blocks: Vec<(Mark, Mark)> = estimates.map(|seen| (seen.block, seen.tag.mark)).collect();
+    blocks.sort_unstable();
+    Blocks(blocks)
+}
+
+/// Who says that he belongs to whom, whatever else speaks for it.
+fn declared(values: &Values, pairs: &Pairs, servers: usize) -> Vec<usize> {
+    let mut forest = Forest::new(servers);
+    let mut first = HashMap::new();
+    for (server, numbers) in values.of_server.iter().enumerate() {
+        let says = |number: &&u32| {
+            let (kind, weight) = values.weighed[**number as usize];
+            matches!(kind, Kind::Domain | Kind::Contact) && weight >= 1.0
+        };
+        for number in numbers.iter().filter(says) {
+            forest.join(*first.entry(*number).or_insert(server), server);
+        }
+    }
+    for ((one, other), between) in pairs {
+        if between.kinds.iter().any(|(kind, _)| *kind == Kind::CoListing) {
+            forest.join(*one, *other);
+        }
+    }
+    (0..servers).map(|server| forest.root(server)).collect()
+}
+
+/// With how many others each server shares a value of a kind, without those to which it says that it belongs.
+fn sharing(values: &Values, kind: Kind, declared: &[usize]) -> Vec<usize> {
+    let mut most = vec![0; declared.len()];
+    let shared = values.weighed.iter().zip(&values.holders).filter(|((of, _), _)| *of == kind);
+    for (_, holders) in shared {
+        let mut sizes: HashMap<usize, usize> = HashMap::new();
+        holders.iter().for_each(|server| *sizes.entry(declared[*server]).or_default() += 1);
+        for server in holders {
+            let others = holders.len() - sizes[&declared[*server]];
+            most[*server] = most[*server].max(others);
+        }
+    }
+    most
+}

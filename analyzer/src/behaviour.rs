@@ -1,0 +1,210 @@
+//! Which servers of one software behave alike, and which like nobody else.
+//!
+//! Servers are only compared within the software that they claim. Identical ones are folded first, so that the
+//! comparison is of behaviours and not of servers. An outlier is in no cluster, and so far from its neighbours that
+//! among all that are named at most one in twenty is expected to be there by chance. Few servers of a kind give no
+//! verdict.
+
+mod fingerprint;
+mod outliers;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use linfa::traits::Transformer as _;
+use linfa_clustering::Dbscan;
+use linfa_nn::{LinearSearch, distance::Distance};
+use ndarray::{Array2, ArrayView, Dimension};
+
+use crate::server::Server;
+
+pub use fingerprint::Fingerprint;
+
+/// Rises when the same dossiers give other clusters.
+pub const VERSION: u32 = 1;
+
+/// The fewest servers of a kind that give a verdict.
+const FEWEST: usize = 20;
+/// The fewest questions that a server must have answered.
+const QUESTIONS: usize = 4;
+/// Servers that are a cluster.
+const CLUSTER: usize = 3;
+/// How much servers of a cluster may differ from a neighbour.
+const NEAR: f64 = 0.15;
+/// Neighbours that an outlier must be far from.
+const NEIGHBOURS: usize = 5;
+/// The share of false ones among the outliers that is put up with.
+const FALSE: f64 = 0.05;
+/// Behaviours of one software that are compared, those of most servers first: each with each.
+const MOST: usize = 2_000;
+
+/// Which servers behave alike.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// For each server its cluster; numbers are of no meaning.
+    pub clusters: Vec<Option<usize>>,
+    /// For each server, whether it is an outlier.
+    pub outliers: Vec<Option<Outlier>>,
+}
+
+/// A server that behaves like nobody else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outlier {
+    /// The software it was compared within.
+    pub stratum: Box<str>,
+    /// With how many servers it was compared.
+    pub compared: usize,
+    /// In which share of what both were asked it differs from its nearest neighbours, on average.
+    pub distance: f64,
+    /// How probable so large a distance is by chance.
+    pub p_value: f64,
+}
+
+/// A behaviour, and who shows it.
+struct Fold<'f> {
+    print: &'f Fingerprint,
+    servers: Vec<usize>,
+}
+
+impl Behaviour {
+    /// Compares servers.
+    #[must_use]
+    pub fn of(servers: &[Server<'_>]) -> Self {
+        Self::of_fingerprints(&servers.iter().map(Fingerprint::of).collect::<Vec<_>>())
+    }
+
+    fn of_fingerprints(prints: &[Option<Fingerprint>]) -> Self {
+        let mut this = Self { clusters: vec![None; prints.len()], outliers: vec![None; prints.len()] };
+        let mut strata: BTreeMap<&str, BTreeMap<&Fingerprint, Vec<usize>>> = BTreeMap::new();
+        for (server, print) in prints.iter().enumerate() {
+            if let Some(print) = print.as_ref().filter(|print| print.len() >= QUESTIONS) {
+                strata.entry(&print.stratum).or_default().entry(print).or_default().push(server);
+            }
+        }
+        let mut named = 0;
+        for stratum in strata.into_values() {
+            let mut folds: Vec<Fold<'_>> =
+                stratum.into_iter().map(|(print, servers)| Fold { print, servers }).collect();
+            folds.sort_by_key(|fold| usize::MAX - fold.servers.len());
+            folds.truncate(MOST);
+            if folds.iter().map(|fold| fold.servers.len()).sum::<usize>() >= FEWEST {
+                named = this.compare(&folds, named);
+            }
+        }
+        this
+    }
+
+    /// Compares the servers of a stratum; clusters are numbered from `named` on. The next number is returned.
+    fn compare(&mut self, folds: &[Fold<'_>], named: usize) -> usize {
+        let distances = Arc::new(Array2::from_shape_fn((folds.len(), folds.len()), |(one, other)| {
+            folds[one].print.distance(folds[other].print)
+        }));
+        let clusters = clusters(folds, &distances);
+        let next = named + clusters.iter().flatten().max().map_or(0, |last| last + 1);
+        let compared = folds.iter().map(|fold| fold.servers.len()).sum();
+        let far: Vec<f64> = (0..folds.len()).map(|place| from_neighbours(folds, &distances, place)).collect();
+        // Each server is a hypothesis, not each behaviour.
+        let of_server: Vec<usize> =
+            folds.iter().enumerate().flat_map(|(place, fold)| vec![place; fold.servers.len()]).collect();
+        let p_values = outliers::p_values(&of_server.iter().map(|place| far[*place]).collect::<Vec<_>>());
+        let rejected = outliers::rejected(&p_values, FALSE);
+        let servers = folds.iter().flat_map(|fold| fold.servers.iter());
+        for (((server, place), p_value), rejected) in servers.zip(of_server).zip(p_values).zip(rejected) {
+            self.clusters[*server] = clusters[place].map(|cluster| named + cluster);
+            if rejected && clusters[place].is_none() {
+                let stratum = folds[place].print.stratum.clone();
+                self.outliers[*server] = Some(Outlier { stratum, compared, distance: far[place], p_value });
+            }
+        }
+        next
+    }
+}
+
+/// How far a behaviour is from the nearest servers, on average. Its own servers are the nearest.
+#[expect(clippy::cast_precision_loss, reason = "a handful of neighbours")]
+fn from_neighbours(folds: &[Fold<'_>], distances: &Array2<f64>, place: usize) -> f64 {
+    let mut near: Vec<(f64, usize)> = folds
+        .iter()
+        .enumerate()
+        .map(|(other, fold)| (distances[(place, other)], fold.servers.len() - usize::from(other == place)))
+        .collect();
+    near.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let nearest = near.into_iter().flat_map(|(distance, servers)| vec![distance; servers.min(NEIGHBOURS)]);
+    nearest.take(NEIGHBOURS).sum::<f64>() / NEIGHBOURS as f64
+}
+
+/// DBSCAN over the behaviours, each as often as it takes to be a cluster by itself if so many servers show it.
+fn clusters(folds: &[Fold<'_>], distances: &Arc<Array2<f64>>) -> Vec<Option<usize>> {
+    let rows: Vec<usize> = folds
+        .iter()
+        .enumerate()
+        .flat_map(|(place, fold)| vec![place; fold.servers.len().min(CLUSTER)])
+        .collect();
+    #[expect(clippy::cast_precision_loss, reason = "row numbers of a small matrix")]
+    let numbers = Array2::from_shape_fn((rows.len(), 1), |(row, _)| rows[row] as f64);
+    // The numbers name rows of the matrix, which only a linear search leaves in peace.
+    let parameters = Dbscan::params_with(CLUSTER, Precomputed(Arc::clone(distances)), LinearSearch);
+    let Ok(found) = parameters.tolerance(NEAR).transform(&numbers) else { return vec![None; folds.len()] };
+    let of_fold: HashMap<usize, Option<usize>> = rows.into_iter().zip(found).collect();
+    (0..folds.len()).map(|place| of_fold.get(&place).copied().flatten()).collect()
+}
+
+/// Distances that were computed already, between points that are row numbers.
+#[derive(Clone, Debug)]
+struct Precomputed(Arc<Array2<f64>>);
+
+impl Distance<f64> for Precomputed {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "they were row numbers before"
+    )]
+    fn distance<D: Dimension>(&self, one: ArrayView<'_, f64, D>, other: ArrayView<'_, f64, D>) -> f64 {
+        let row = |point: ArrayView<'_, f64, D>| point.first().map_or(0, |number| *number as usize);
+        self.0[(row(one), row(other))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(stratum: &str, answers: [u8; 10]) -> Option<Fingerprint> {
+        let server = Server { hosts: Vec::new() };
+        assert!(Fingerprint::of(&server).is_none(), "nobody is known by nothing");
+        let mut print = Fingerprint::new(stratum);
+        for (question, answer) in answers.into_iter().enumerate() {
+            print.add(&question.to_string(), &[answer]);
+        }
+        Some(print)
+    }
+
+    #[test]
+    fn who_behaves_like_nobody_else_is_found_and_who_differs_a_little_is_not() {
+        let mut prints = vec![print("ElectrumX", [0; 10]); 30];
+        prints.push(print("ElectrumX", [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]));
+        prints.push(print("ElectrumX", [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        prints.extend(vec![print("ElectrumX", [2; 10]); 4]);
+        let behaviour = Behaviour::of_fingerprints(&prints);
+        let outliers: Vec<usize> =
+            (0..prints.len()).filter(|server| behaviour.outliers[*server].is_some()).collect();
+        assert_eq!(outliers, [30]);
+        let outlier = behaviour.outliers[30].as_ref().expect("an outlier");
+        assert!(outlier.compared == 36 && outlier.distance > 0.5 && outlier.p_value < 0.001, "{outlier:?}");
+        assert!(behaviour.clusters[0].is_some() && behaviour.clusters[32].is_some());
+        assert_ne!(behaviour.clusters[0], behaviour.clusters[32]);
+        assert_eq!(behaviour.clusters[0], behaviour.clusters[31]);
+    }
+
+    #[test]
+    fn few_servers_give_no_verdict() {
+        let mut prints = vec![print("electrs", [0; 10]); 18];
+        prints.push(print("electrs", [1; 10]));
+        prints.extend(vec![print("Fulcrum", [0; 10]); 30]);
+        let behaviour = Behaviour::of_fingerprints(&prints);
+        assert!(behaviour.outliers.iter().all(Option::is_none));
+        assert!(behaviour.clusters[0].is_none() && behaviour.clusters[25].is_some());
+    }
+}

@@ -1,0 +1,109 @@
+//! Who names whom (M4), over all servers.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use model::finding::Digest;
+
+use crate::{mark::Mark, server::Server};
+
+/// Who names whom.
+#[derive(Clone, Debug, Default)]
+pub struct Gossip {
+    /// For each server, whom it names; none where it was not asked.
+    pub named: Vec<Option<Named>>,
+    /// How many of the servers are named by anybody.
+    pub known: usize,
+}
+
+/// Whom a server names besides itself.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Servers that were visited, as places in the survey, in order.
+    pub servers: Vec<usize>,
+    /// How many hosts it names that were not.
+    pub strangers: usize,
+    /// How many of all that it names nobody else does.
+    pub alone: usize,
+    /// Its answer.
+    pub evidence: Digest,
+}
+
+impl Gossip {
+    /// Lays the lists of all servers side by side.
+    #[must_use]
+    pub fn of(servers: &[Server<'_>]) -> Self {
+        let mut places: HashMap<Mark, usize> = HashMap::new();
+        for (place, server) in servers.iter().enumerate() {
+            places.extend(server.hosts.iter().map(|(host, _)| (Mark::of_host(host), place)));
+        }
+        // A host that several name, or one.
+        let mut namers: HashMap<Mark, (usize, bool)> = HashMap::new();
+        for (place, server) in servers.iter().enumerate() {
+            for host in hosts(server) {
+                let (first, several) = namers.entry(*host).or_insert((place, false));
+                *several |= *first != place;
+            }
+        }
+        let named = servers.iter().enumerate().map(|(place, server)| {
+            let evidence = server.dossiers().find_map(|dossier| dossier.place.peers.as_ref())?.evidence;
+            let mut visited = BTreeSet::new();
+            let (mut strangers, mut alone) = (0, 0);
+            for host in hosts(server).collect::<HashSet<_>>() {
+                match places.get(host) {
+                    Some(own) if *own == place => continue,
+                    Some(other) => _ = visited.insert(*other),
+                    None => strangers += 1,
+                }
+                alone += usize::from(namers.get(host).is_some_and(|(_, several)| !several));
+            }
+            Some(Named { servers: visited.into_iter().collect(), strangers, alone, evidence })
+        });
+        let named: Vec<Option<Named>> = named.collect();
+        let known = named.iter().flatten().flat_map(|named| &named.servers).collect::<HashSet<_>>().len();
+        Self { named, known }
+    }
+
+    /// The circle that a server is in: itself and those whom it names, at least three, where it names nobody who was
+    /// not visited, and others know more than twice as many. Servers in one circle name each other.
+    #[must_use]
+    pub fn circle(&self, place: usize) -> Option<Vec<usize>> {
+        let named = self.named.get(place)?.as_ref().filter(|named| named.strangers == 0)?;
+        let mut circle = named.servers.clone();
+        circle.push(place);
+        circle.sort_unstable();
+        (circle.len() >= 3 && circle.len() * 2 < self.known).then_some(circle)
+    }
+}
+
+fn hosts<'s>(server: &'s Server<'_>) -> impl Iterator<Item = &'s Mark> {
+    server.dossiers().filter_map(|dossier| dossier.place.peers.as_ref()).flat_map(|peers| peers.hosts.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{dossiers, naming};
+
+    #[test]
+    fn circles_are_closed_and_small() {
+        // Three name each other alone, seven name everybody, one names somebody who was never visited.
+        let name = |n: usize| format!("h{n}.example");
+        let visits: Vec<_> = (0..10)
+            .map(|n| {
+                let circle = if n < 3 { 0..3 } else { 0..10 };
+                let mut hosts: Vec<String> = circle.map(name).collect();
+                if n == 9 {
+                    hosts.push("never.example".to_owned());
+                }
+                naming(&format!("tcp://h{n}.example:50001"), &hosts)
+            })
+            .collect();
+        let dossiers = dossiers(&visits);
+        let gossip = Gossip::of(&crate::server::join(&dossiers));
+        assert_eq!(gossip.known, 10);
+        assert_eq!(gossip.circle(1), Some(vec![0, 1, 2]));
+        assert_eq!((gossip.circle(5), gossip.circle(9)), (None, None));
+        let last = gossip.named[9].as_ref().expect("a list");
+        assert_eq!((last.servers.len(), last.strangers, last.alone), (9, 1, 1));
+    }
+}
