@@ -22,8 +22,9 @@ pub(super) const FAMOUS: [&str; 8] = [
 
 /// Blocks that are looked at where nothing is famous.
 const BLOCKS: u32 = 40;
-/// Blocks above the latest of them: what may yet be reorganised is no common ground.
-const BURIED: u32 = 3;
+/// Blocks above the latest of them: what may yet be reorganised is no common ground, and what is buried by six below
+/// the tip of a server that is two behind is common ground for all.
+const BURIED: u32 = 8;
 /// Transactions of one block that are looked at, the coinbase apart.
 const PER_BLOCK: u32 = 4;
 /// Scripts of one type whose histories are compared.
@@ -145,9 +146,9 @@ mod tests {
 
     #[test]
     fn blocks_are_buried_and_the_genesis_block_is_nobodys() {
-        assert_eq!(heights(120).next(), Some(117));
+        assert_eq!(heights(120).next(), Some(112));
         assert_eq!(heights(120).count(), 40);
-        assert_eq!(heights(5).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(heights(10).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(heights(0).count(), 0);
     }
 
