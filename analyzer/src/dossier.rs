@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use electrum::Endpoint;
 use jiff::Timestamp;
 
-use crate::reading::Reading;
+use crate::{
+    features::{claims::Claims, twins::Twins},
+    reading::Reading,
+};
 
 /// Everything that visits to one host show.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,10 @@ pub struct Dossier {
     pub visits: u64,
     /// When the latest began.
     pub latest: Option<Timestamp>,
+    /// What the host says of the chain.
+    pub claims: Claims,
+    /// Whether it says the same to everybody.
+    pub twins: Twins,
 }
 
 impl Dossier {
@@ -24,5 +31,7 @@ impl Dossier {
         self.endpoints.insert(reading.visit.endpoint.clone());
         self.visits += 1;
         self.latest = self.latest.max(Some(reading.visit.started_at));
+        self.claims.take(reading);
+        self.twins.take(reading);
     }
 }

@@ -3,6 +3,9 @@
 //! An indicator reads what the features and the comparison of servers hold ready; it computes no features itself.
 //! To add one: add its entry to a table below, with a test that fires it and one that must not.
 
+mod conduct;
+mod falsified;
+
 use model::{
     Finding,
     finding::{Digest, Indicator, Tier},
@@ -49,6 +52,6 @@ impl Definition {
 
 /// All indicators, in the order of their numbers.
 pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
-    const TABLES: [&[Definition]; 0] = [];
+    const TABLES: [&[Definition]; 2] = [falsified::TABLE, conduct::TABLE];
     TABLES.into_iter().flatten()
 }

@@ -4,8 +4,12 @@
 pub mod capture;
 pub mod dossier;
 pub mod features;
+#[cfg(test)]
+mod hand_made;
 pub mod identify;
 pub mod indicators;
+pub mod proof;
 pub mod reading;
 pub mod server;
 pub mod survey;
+pub mod truth;
