@@ -14,12 +14,13 @@ use analyzer::{
     behaviour::Behaviour,
     dossier::Dossier,
     gossip::Gossip,
+    identify::Knowledge,
     reading::Reading,
     server,
 };
 use electrum::{Host, Network, tls::Facts};
 use jiff::Timestamp;
-use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply};
+use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply, finding::Digest};
 use rcgen::{CertificateParams, DnType, KeyPair};
 
 /// Blocks that every server is visited on.
@@ -41,6 +42,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn run(size: u32) -> anyhow::Result<()> {
+    let knowledge = Knowledge::embedded()?;
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
     let (mut folding, mut visits) = (Duration::ZERO, 0_u32);
     for number in 0..size {
@@ -48,8 +50,8 @@ fn run(size: u32) -> anyhow::Result<()> {
         for block in 0..BLOCKS {
             let visit = visit(number, block, size, &certificate)?;
             let began = Instant::now();
-            let reading = Reading::of(&visit);
-            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&reading);
+            let (reading, digest) = (Reading::of(&visit), Digest::of_bytes(&[]));
+            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&reading, digest, &knowledge);
             folding += began.elapsed();
             visits += 1;
         }

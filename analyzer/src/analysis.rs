@@ -8,13 +8,8 @@ use model::{
 };
 
 use crate::{
-    assess::assess,
-    attribution::Context,
-    collect::Collection,
-    identify::Knowledge,
-    outputs::Summary,
-    server::join,
-    survey::Survey,
+    assess::assess, attribution::Context, collect::Collection, identify::Knowledge, outputs::Summary,
+    server::join, survey::Survey,
 };
 
 /// What is concluded of a network.

@@ -12,6 +12,7 @@ use model::{
 };
 
 use crate::{
+    dossier::Dossier,
     indicators::catalogue,
     software::Speech,
     survey::{Case, Survey},
@@ -50,23 +51,40 @@ fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
     findings.sort_by_key(|finding| (std::cmp::Reverse((finding.tier, finding.weight)), finding.indicator));
     let score = score(&findings);
     let server = case.server();
-    let addresses: BTreeSet<IpAddr> = server.dossiers().flat_map(|dossier| dossier.place.addresses()).collect();
+    let addresses: BTreeSet<IpAddr> = server.addresses().collect();
     Assessment {
         server: server.name(),
         network: case.survey.network,
         endpoints: server.endpoints().cloned().collect(),
         reachable: server.dossiers().any(|dossier| dossier.uptime.is_up()),
         implementation: implementation(case.speech()),
-        group: case.survey.attribution.membership(case.place),
+        group: case.survey.attribution.group_of(case.place).map(|group| Membership {
+            id: group.id.clone(),
+            size: group.members.len(),
+            posterior: group.posterior,
+        }),
         score,
         level: Level::of(score),
         findings,
         addresses: addresses.into_iter().map(place).collect(),
-        tls: server.dossiers().find_map(|dossier| dossier.tls.summary()),
+        tls: server.dossiers().find_map(tls),
         model: MODEL.to_owned(),
         features: server.digest(),
         visits: server.dossiers().map(|dossier| dossier.visits).sum(),
     }
+}
+
+fn tls(dossier: &Dossier) -> Option<TlsSummary> {
+    let leaf = &dossier.tls.leaves.latest()?.value;
+    Some(TlsSummary {
+        version: dossier.tls.version.as_deref().map(str::to_owned),
+        subject: leaf.subject.to_string(),
+        issuer: leaf.issuer.to_string(),
+        spki_sha256: leaf.key.to_string(),
+        not_before: leaf.not_before,
+        not_after: leaf.not_after,
+        self_signed: leaf.self_signed,
+    })
 }
 
 fn implementation(speech: &Speech) -> Implementation {

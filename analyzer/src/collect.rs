@@ -76,9 +76,10 @@ pub async fn collect(
 fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec<ArchiveError>) {
     let file = packed.unpack();
     let lines = file.lines();
-    let read = lines.par_iter().enumerate().map(|(number, line)| {
-        file.visit(number, line).map(|visit| (visit, Digest::of_bytes(line)))
-    });
+    let read = lines
+        .par_iter()
+        .enumerate()
+        .map(|(number, line)| file.visit(number, line).map(|visit| (visit, Digest::of_bytes(line))));
     let read: Vec<_> = read.collect();
     let (mut visits, mut damages) = (Vec::with_capacity(read.len()), Vec::new());
     for visit in read {
@@ -92,12 +93,7 @@ fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec
     (visits, damages)
 }
 
-fn file(
-    visits: &[(Visit, Digest)],
-    shards: &mut [Shard],
-    hasher: &RandomState,
-    knowledge: &Knowledge,
-) {
+fn file(visits: &[(Visit, Digest)], shards: &mut [Shard], hasher: &RandomState, knowledge: &Knowledge) {
     let count = shards.len() as u64;
     let shard_of = |visit: &Visit| hasher.hash_one(&visit.endpoint.host) % count;
     shards.par_iter_mut().enumerate().for_each(|(number, shard)| {

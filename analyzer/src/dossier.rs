@@ -1,12 +1,17 @@
 //! Everything that visits to one host show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use electrum::Endpoint;
+use electrum::{Endpoint, Host};
 use jiff::Timestamp;
+use model::{Visit, finding::Digest};
 
 use crate::{
-    features::{identity::Identity, node::Node, place::Place, tls::Tls, uptime::Uptime},
+    features::{
+        claims::Claims, identity::Identity, node::Node, place::Place, software::Software, timing::Timing,
+        tls::Tls, twins::Twins, uptime::Uptime,
+    },
+    identify::Knowledge,
     reading::Reading,
 };
 
@@ -19,28 +24,59 @@ pub struct Dossier {
     pub visits: u64,
     /// When the latest began.
     pub latest: Option<Timestamp>,
+    /// The digests of all visits, each put after the digest of those before and digested with it.
+    pub digest: Option<Digest>,
+    /// What the host says of the chain.
+    pub claims: Claims,
     /// What it says of itself.
     pub identity: Identity,
-    /// What it shows when it shakes hands.
-    pub tls: Tls,
     /// What shows of its node.
     pub node: Node,
     /// Where it is, and whom it names.
     pub place: Place,
+    /// Which software speaks.
+    pub software: Software,
+    /// How long its answers take.
+    pub timing: Timing,
+    /// What it shows when it shakes hands.
+    pub tls: Tls,
+    /// Whether it says the same to everybody.
+    pub twins: Twins,
     /// When it was up.
     pub uptime: Uptime,
 }
 
 impl Dossier {
-    /// Takes in a visit. Visits come in the order of time.
-    pub fn take(&mut self, reading: &Reading<'_>) {
+    /// Takes in a visit, whose digest is that of its line in the archive. Visits come in the order of time.
+    pub fn take(&mut self, reading: &Reading<'_>, digest: Digest, knowledge: &Knowledge) {
         self.endpoints.insert(reading.visit.endpoint.clone());
         self.visits += 1;
         self.latest = self.latest.max(Some(reading.visit.started_at));
+        self.digest = Some(self.digest.map_or(digest, |before| before.then(digest)));
+        self.claims.take(reading);
         self.identity.take(reading);
-        self.tls.take(reading);
         self.node.take(reading);
         self.place.take(reading);
+        self.software.take(reading, knowledge);
+        self.timing.take(reading);
+        self.tls.take(reading);
+        self.twins.take(reading);
         self.uptime.take(reading);
     }
+}
+
+/// What a few visits show, host by host. Those of an archive are collected otherwise.
+///
+/// # Errors
+/// None in practice: every visit can be written.
+pub fn of_visits<'v>(
+    visits: impl IntoIterator<Item = &'v Visit>,
+    knowledge: &Knowledge,
+) -> Result<BTreeMap<Host, Dossier>, serde_json::Error> {
+    let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
+    for visit in visits {
+        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
+        dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
+    }
+    Ok(dossiers)
 }

@@ -3,10 +3,14 @@
 //! Each kind takes in one visit after the other, in the order of time, and is bounded whatever servers send. A visit
 //! that broke off gives what it has. Kinds know nothing of each other, nor of other hosts.
 
+pub mod claims;
 pub mod identity;
 pub mod names;
 pub mod node;
 pub mod place;
+pub mod software;
 pub mod spans;
+pub mod timing;
 pub mod tls;
+pub mod twins;
 pub mod uptime;

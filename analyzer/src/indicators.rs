@@ -5,9 +5,13 @@
 
 mod availability;
 mod certificates;
+mod conduct;
 mod crowd;
+mod falsified;
 mod gossip;
 mod names;
+mod software;
+mod timing;
 
 use model::{
     Finding,
@@ -55,8 +59,17 @@ impl Definition {
 
 /// All indicators, in the order of their numbers.
 pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
-    const TABLES: [&[Definition]; 5] =
-        [availability::TABLE, certificates::TABLE, crowd::TABLE, gossip::TABLE, names::TABLE];
+    const TABLES: [&[Definition]; 9] = [
+        availability::TABLE,
+        certificates::TABLE,
+        conduct::TABLE,
+        crowd::TABLE,
+        falsified::TABLE,
+        gossip::TABLE,
+        names::TABLE,
+        software::TABLE,
+        timing::TABLE,
+    ];
     let mut all: Vec<&Definition> = TABLES.into_iter().flatten().collect();
     all.sort_by_key(|definition| definition.indicator);
     all.into_iter()
@@ -69,13 +82,18 @@ mod tests {
     use model::Visit;
 
     use super::*;
-    use crate::{attribution::Context, server, survey::Survey, testing::dossiers};
+    use crate::{
+        attribution::Context,
+        server,
+        survey::Survey,
+        testing::{dossiers, knowledge},
+    };
 
     /// What an indicator finds of a server after these visits.
     pub(super) fn found(number: u8, visits: &[Visit], host: &str) -> Option<Found> {
         let dossiers = dossiers(visits);
         let context = Context { previous: &[], system: &|_| None };
-        let survey = Survey::of(server::join(&dossiers), &context);
+        let survey = Survey::of(electrum::Network::Regtest, server::join(&dossiers), &knowledge(), &context);
         let host = host.parse().expect("a host");
         let place =
             survey.servers.iter().position(|server| server.hosts.iter().any(|(known, _)| **known == host));

@@ -1,9 +1,12 @@
 //! What follows from the bytes that servers sent: pure functions over visits, which look nothing up and
 //! talk to nobody.
 
+pub mod analysis;
+pub mod assess;
 pub mod attribution;
 pub mod behaviour;
 pub mod capture;
+pub mod collect;
 pub mod dossier;
 pub mod features;
 mod forest;
@@ -11,8 +14,15 @@ pub mod gossip;
 pub mod identify;
 pub mod indicators;
 pub mod mark;
+pub mod outputs;
+pub mod proof;
 pub mod reading;
 pub mod server;
+pub mod software;
 pub mod survey;
+pub mod truth;
+
+#[cfg(test)]
+mod hand_made;
 #[cfg(test)]
 mod testing;

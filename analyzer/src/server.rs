@@ -45,6 +45,13 @@ impl<'d> Server<'d> {
         self.hosts.first().map(|(host, _)| host.to_string()).unwrap_or_default()
     }
 
+    /// The digests of all visits to its hosts, host by host, each put after those before and digested with them.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let digests = self.dossiers().filter_map(|dossier| dossier.digest);
+        digests.reduce(Digest::then).unwrap_or_else(|| Digest::of_bytes(b""))
+    }
+
     /// Its addresses: those that are its hosts, and those at which its names answered.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<'_, 'd> {
         self.hosts.iter().filter_map(|(host, dossier)| home(host, dossier))

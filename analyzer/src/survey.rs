@@ -1,15 +1,24 @@
 //! All servers side by side, and what their comparison shows. Indicators read it; nothing is concluded here.
 
+use std::time::Duration;
+
+use electrum::Network;
+
 use crate::{
     attribution::{Attribution, Context},
     behaviour::Behaviour,
     gossip::Gossip,
+    identify::Knowledge,
     server::Server,
+    software::Speech,
+    truth::{Truth, judge},
 };
 
 /// All servers side by side.
 #[derive(Debug)]
 pub struct Survey<'d> {
+    /// The network that they serve.
+    pub network: Network,
     /// The servers, in the order of their names.
     pub servers: Vec<Server<'d>>,
     /// Who names whom.
@@ -18,17 +27,38 @@ pub struct Survey<'d> {
     pub attribution: Attribution,
     /// Which behave alike, and which like nobody else.
     pub behaviour: Behaviour,
+    /// What is not so of what they say, in the same order.
+    pub truth: Vec<Truth>,
+    /// What they claim to be and what they speak like, in the same order.
+    pub speech: Vec<Speech>,
+    /// What 95 of 100 servers need at most for their quickest answer, beyond the way there and back.
+    pub usual_overhead: Option<Duration>,
 }
 
 impl<'d> Survey<'d> {
     /// Compares servers.
     #[must_use]
-    pub fn of(servers: Vec<Server<'d>>, context: &Context<'_>) -> Self {
+    pub fn of(
+        network: Network,
+        servers: Vec<Server<'d>>,
+        knowledge: &Knowledge,
+        context: &Context<'_>,
+    ) -> Self {
         let gossip = Gossip::of(&servers);
         let attribution = Attribution::of(&servers, &gossip, context);
         let behaviour = Behaviour::of(&servers);
-        Self { servers, gossip, attribution, behaviour }
+        let truth = judge(&servers);
+        let speech = servers.iter().map(|server| Speech::of(server, knowledge)).collect();
+        let usual_overhead = usual_overhead(&servers);
+        Self { network, servers, gossip, attribution, behaviour, truth, speech, usual_overhead }
     }
+}
+
+fn usual_overhead(servers: &[Server<'_>]) -> Option<Duration> {
+    let least = |server: &Server<'_>| server.dossiers().filter_map(|dossier| dossier.timing.overhead).min();
+    let mut all: Vec<Duration> = servers.iter().filter_map(least).collect();
+    all.sort_unstable();
+    all.get((all.len() * 95 / 100).min(all.len().saturating_sub(1))).copied()
 }
 
 /// One server among all.
@@ -45,5 +75,17 @@ impl<'s, 'd> Case<'s, 'd> {
     #[must_use]
     pub fn server(&self) -> &'s Server<'d> {
         &self.survey.servers[self.place]
+    }
+
+    /// What is not so of what it says.
+    #[must_use]
+    pub fn truth(&self) -> &'s Truth {
+        &self.survey.truth[self.place]
+    }
+
+    /// What it claims to be, and what it speaks like.
+    #[must_use]
+    pub fn speech(&self) -> &'s Speech {
+        &self.survey.speech[self.place]
     }
 }

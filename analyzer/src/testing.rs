@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply};
 use sha2::{Digest as _, Sha256};
 
-use crate::{dossier::Dossier, reading::Reading};
+use crate::{
+    dossier::{Dossier, of_visits},
+    identify::Knowledge,
+    reading::Reading,
+};
 
 /// So many seconds after the beginning of 2026.
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -100,11 +104,12 @@ fn pair(name: &str) -> rcgen::KeyPair {
 
 /// What visits show, host by host.
 pub(crate) fn dossiers(visits: &[Visit]) -> BTreeMap<Host, Dossier> {
-    let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
-    fold(visits, |reading| {
-        dossiers.entry(reading.visit.endpoint.host.clone()).or_default().take(reading);
-    });
-    dossiers
+    of_visits(visits, &knowledge()).expect("visits")
+}
+
+/// What is known of implementations.
+pub(crate) fn knowledge() -> Knowledge {
+    Knowledge::embedded().expect("knowledge")
 }
 
 /// Has visits read, one after the other.

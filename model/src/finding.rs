@@ -106,6 +106,12 @@ impl Digest {
         Ok(Self(Sha256::digest(serde_json::to_vec(visit)?).into()))
     }
 
+    /// Of two: SHA-256 of this one and that one.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        Self(Sha256::new_with_prefix(self.0).chain_update(next.0).finalize().into())
+    }
+
     /// Of a certificate: SHA-256 of its bytes.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {

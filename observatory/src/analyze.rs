@@ -128,7 +128,8 @@ impl Evidence {
             0 => Err(Usage(format!("--archive {}: no visits in it", self.archive)).into()),
             _ => {
                 let names: Vec<String> = networks.iter().map(|found| found.network.to_string()).collect();
-                Err(Usage(format!("the archive has several networks: --network one of {}", names.join(", "))).into())
+                Err(Usage(format!("the archive has several networks: --network one of {}", names.join(", ")))
+                    .into())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `observatory demo`: a simulated network and a scan of it, in one process.
+//! `observatory demo`: a simulated network, a scan of it, and what follows from that, in one process.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -7,7 +7,7 @@ use clap::Args;
 use simulator::world::files;
 
 use crate::{
-    output, scan,
+    analyze, output, scan,
     scope::Scope,
     simulate::{self, Simulated},
 };
@@ -15,10 +15,10 @@ use crate::{
 /// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
 const SERVERS: usize = 60;
 
-/// Simulate a network, scan it, and print the table: the first thing to try.
+/// Simulate a network, scan it, and print what was found: the first thing to try.
 ///
-/// Everything happens on loopback addresses of this machine. DIR keeps the archive of the scan, the servers' truth
-/// (truth.json), seeds.txt, geo.mmdb and asn.mmdb.
+/// Everything happens on loopback addresses of this machine. DIR keeps the archive of the scan, the report, the servers'
+/// truth (truth.json), seeds.txt, geo.mmdb and asn.mmdb.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory demo
@@ -46,8 +46,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     output::note(&format!("{} simulated servers listen after {seconds:.1} s. Scanning them.", world.len()));
     let archive = arguments.out.join("archive");
     let archive = archive.to_str().context("--out must be plain text")?.to_owned();
-    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive);
+    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive.clone());
     scan::run(scan::Arguments::of(scope)).await?;
+    let geoip = ["geo.mmdb", "asn.mmdb"].map(|name| arguments.out.join(name)).to_vec();
+    analyze::run(&analyze::Arguments::of(archive, arguments.out.join("report"), geoip)).await?;
     output::note(&format!(
         "{:.1} s in all. {} says what is true of each server.",
         began.elapsed().as_secs_f64(),

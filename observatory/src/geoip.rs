@@ -63,7 +63,9 @@ impl Databases {
     }
 
     fn records(&self, address: IpAddr) -> impl Iterator<Item = Record> {
-        self.0.iter().filter_map(move |database| database.lookup(address.to_canonical()).ok()?.decode().ok()?)
+        self.0
+            .iter()
+            .filter_map(move |database| database.lookup(address.to_canonical()).ok()?.decode().ok()?)
     }
 }
 

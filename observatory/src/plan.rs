@@ -18,8 +18,7 @@ use scanner::{
 use tokio::time::Instant;
 
 use self::report::Report;
-use crate::{
-    geoip::Databases,output, scan::memory, scope::Scope};
+use crate::{geoip::Databases, output, scan::memory, scope::Scope};
 
 /// Print what a scan would do, before anything is sent to any server.
 ///

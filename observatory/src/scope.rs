@@ -91,14 +91,14 @@ impl From<Profile> for agenda::Profile {
 }
 
 impl Scope {
-    /// A visit to each server of a list on this machine, as a demonstration needs it.
+    /// A deep round to each server of a list on this machine, as a demonstration needs it.
     pub(crate) fn on_this_machine(seeds: PathBuf, archive: String) -> Self {
         Self {
             network: Network::Regtest,
             seeds: vec![seeds],
             server: Vec::new(),
             archive,
-            profile: Profile::Light,
+            profile: Profile::Deep,
             objects: None,
             rounds: NonZeroU32::MIN,
             interval: SignedDuration::ZERO,

@@ -10,14 +10,13 @@ use std::{
 
 use analyzer::{
     attribution::Context,
-    dossier::Dossier,
-    indicators,
-    reading::Reading,
-    server,
+    dossier::{Dossier, of_visits},
+    identify::Knowledge,
+    indicators, server,
     survey::{Case, Survey},
 };
 use anyhow::{Context as _, ensure};
-use electrum::Host;
+use electrum::{Host, Network};
 use futures_util::TryStreamExt as _;
 use model::{Archive, Visit};
 use serde_json::Value;
@@ -39,17 +38,20 @@ async fn concluded(scenario: &str, servers: usize, seed: u64) -> anyhow::Result<
     ensure!(scan.status.success(), "{scenario}: {}", String::from_utf8_lossy(&scan.stderr));
     let mut visits: Vec<Visit> = Archive::open(&archive)?.read().try_collect().await?;
     visits.sort_by_key(|visit| visit.started_at);
-    let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
-    for visit in &visits {
-        dossiers.entry(visit.endpoint.host.clone()).or_default().take(&Reading::of(visit));
-    }
+    let knowledge = Knowledge::embedded()?;
+    let dossiers = of_visits(&visits, &knowledge)?;
     let truths = simulation.truths()?;
     ensure!(simulation.end()?, "{scenario} did not end well");
-    Ok((truths, conclude(&dossiers)))
+    Ok((truths, conclude(&dossiers, &knowledge)))
 }
 
-fn conclude(dossiers: &BTreeMap<Host, Dossier>) -> Concluded {
-    let survey = Survey::of(server::join(dossiers), &Context { previous: &[], system: &|_| None });
+fn conclude(dossiers: &BTreeMap<Host, Dossier>, knowledge: &Knowledge) -> Concluded {
+    let survey = Survey::of(
+        Network::Regtest,
+        server::join(dossiers),
+        knowledge,
+        &Context { previous: &[], system: &|_| None },
+    );
     let published = survey.attribution.groups.iter().map(|group| group.published(&survey.servers));
     let groups = published.map(|group| (group.members.into_iter().collect(), group.declared)).collect();
     let fired = (0..survey.servers.len()).map(|place| {

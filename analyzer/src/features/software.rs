@@ -46,7 +46,8 @@ impl Software {
         if reading.turns.iter().all(|turn| turn.answer().is_none()) {
             return;
         }
-        let greeting = reading.of_probe("H1").find_map(|turn| Some((turn, turn.result::<(String, String)>()?.0)));
+        let greeting =
+            reading.of_probe("H1").find_map(|turn| Some((turn, turn.result::<(String, String)>()?.0)));
         let claimed = greeting.as_ref().map(|(_, name)| electrum::text::printable(name, 200));
         let renamed = claimed.is_some() && self.eras.last().is_none_or(|era| era.claimed != claimed);
         if renamed || self.eras.is_empty() {

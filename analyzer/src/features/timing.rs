@@ -118,7 +118,11 @@ impl Latency {
 const STEP: f64 = 1.2;
 
 /// The step of a latency: a tenth of a millisecond is the first.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, which is meant")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is meant"
+)]
 fn step(took: Duration) -> u8 {
     (took.as_secs_f64() / 1e-4).max(1.0).log(STEP) as u8
 }

@@ -58,6 +58,12 @@ impl Outage {
 }
 
 impl Uptime {
+    /// Whether it answered the latest time, at any endpoint.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.last_up.is_some() && self.outages.last().is_none_or(|outage| outage.first_up.is_some())
+    }
+
     /// Takes in a visit. Endpoints that never answered say nothing: anybody may have made them up.
     pub fn take(&mut self, reading: &Reading<'_>) {
         let visit = reading.visit;

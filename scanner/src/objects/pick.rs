@@ -22,8 +22,9 @@ pub(super) const FAMOUS: [&str; 8] = [
 
 /// Blocks that are looked at where nothing is famous.
 const BLOCKS: u32 = 40;
-/// Blocks above the latest of them: what may yet be reorganised is no common ground.
-const BURIED: u32 = 3;
+/// Blocks above the latest of them: what may yet be reorganised is no common ground, and what is buried by six below
+/// the tip of a server that is two behind is common ground for all.
+const BURIED: u32 = 8;
 /// Transactions of one block that are looked at, the coinbase apart.
 const PER_BLOCK: u32 = 4;
 /// Scripts of one type whose histories are compared.
@@ -88,25 +89,30 @@ pub(super) struct Chosen {
     pub(super) history: u32,
 }
 
-/// For each type the candidate with the shortest history; and one that is busy, if any is.
+/// For each type a candidate, of a transaction that no other type has if there is one, and then the one with the
+/// shortest history; and one that is busy, if any is. Who leaves out some transactions is found out by as many
+/// different ones as possible.
 pub(super) fn choose(histories: Vec<(Candidate, Vec<Line>)>) -> (Vec<Chosen>, Option<Busy>) {
     let length = |history: &[Line]| u32::try_from(history.len()).unwrap_or(u32::MAX);
     let busy = histories.iter().find(|(_, history)| BUSY.contains(&history.len()));
     let busy =
         busy.map(|(candidate, history)| Busy { script: candidate.script.clone(), history: length(history) });
-    let mut chosen: Vec<Chosen> = Vec::new();
-    for (candidate, history) in histories {
-        let confirmed = history.iter().find(|line| line.tx_hash == candidate.txid);
-        let height = confirmed.and_then(|line| u32::try_from(line.height).ok()).filter(|height| *height > 0);
-        let (Some(height), true) = (height, history.len() <= LONGEST) else { continue };
-        let new = Chosen { candidate, height, history: length(&history) };
-        match chosen.iter_mut().find(|other| other.candidate.kind == new.candidate.kind) {
-            None => chosen.push(new),
-            Some(other) if new.history < other.history => *other = new,
-            Some(_) => {}
+    let quiet = |(candidate, history): (Candidate, Vec<Line>)| {
+        let confirmed = history.iter().find(|line| line.tx_hash == candidate.txid)?;
+        let height = u32::try_from(confirmed.height).ok().filter(|height| *height > 0)?;
+        (history.len() <= LONGEST).then(|| Chosen { height, history: length(&history), candidate })
+    };
+    let quiet: Vec<Chosen> = histories.into_iter().filter_map(quiet).collect();
+    let mut taken = HashSet::new();
+    let mut chosen = Vec::new();
+    for kind in ScriptKind::ALL {
+        let of_kind = quiet.iter().filter(|each| each.candidate.kind == kind);
+        let best = of_kind.min_by_key(|each| (taken.contains(&each.candidate.txid), each.history));
+        if let Some(best) = best {
+            taken.insert(best.candidate.txid);
+            chosen.push(best.clone());
         }
     }
-    chosen.sort_by_key(|chosen| chosen.candidate.kind);
     (chosen, busy)
 }
 
@@ -145,9 +151,9 @@ mod tests {
 
     #[test]
     fn blocks_are_buried_and_the_genesis_block_is_nobodys() {
-        assert_eq!(heights(120).next(), Some(117));
+        assert_eq!(heights(120).next(), Some(112));
         assert_eq!(heights(120).count(), 40);
-        assert_eq!(heights(5).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(heights(10).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(heights(0).count(), 0);
     }
 
@@ -164,6 +170,18 @@ mod tests {
         assert_eq!(chosen.len(), 1, "a busy script is no object");
         assert_eq!((&chosen[0].candidate.script, chosen[0].height, chosen[0].history), (&b, 6, 1));
         assert_eq!(busy, Some(Busy { script: c, history: 601 }));
+    }
+
+    #[test]
+    fn each_type_has_a_transaction_of_its_own_where_there_is_one() {
+        let scripts = [script("p2sh", 1), script("p2wpkh", 2), script("p2wpkh", 3)];
+        let [a, b, c] = scripts.clone();
+        let candidates = candidates(&[paying(1, &[a, b]), paying(2, &[c])]);
+        let line = |number: u8| Line { tx_hash: Txid::from_byte_array([number; 32]), height: 6 };
+        let histories = [vec![line(1)], vec![line(1)], vec![line(2), line(9)]];
+        let (chosen, _) = choose(candidates.into_iter().zip(histories).collect());
+        let chosen: Vec<_> = chosen.iter().map(|chosen| &chosen.candidate.script).collect();
+        assert_eq!(chosen, [&scripts[0], &scripts[2]], "though its history is longer");
     }
 
     #[test]

@@ -95,11 +95,17 @@ pub(super) static PROBES: &[Probe] = &[
     },
     Probe {
         id: "C10",
-        reveals: "a proof that a transaction is in its block",
+        reveals: "a proof that a transaction is in its block, and the header that the proof leads to",
         occasion: Occasion::Deep,
         needs: Needs::Tip,
         pace: Pace::Pipelined,
-        calls: |known| merkle(known, |height| height),
+        // With the header a stranger can check the proof from the bytes of this one visit.
+        calls: |known| {
+            let header = about_first(known, |output| {
+                Call::new("blockchain.block.header", json!([output.height]), 0.25)
+            });
+            merkle(known, |height| height).into_iter().chain(header).collect()
+        },
     },
     Probe {
         id: "C3",

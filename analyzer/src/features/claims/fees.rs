@@ -1,0 +1,63 @@
+//! Fee estimates, as they were told lately.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use model::finding::Digest;
+
+use crate::reading::Reading;
+
+/// The confirmation targets that every visit asks for, in blocks.
+pub const TARGETS: [u32; 4] = [2, 5, 25, 144];
+
+/// Samples of one host that are remembered.
+const MOST: usize = 2;
+/// Least time between them, in seconds: until the next block servers repeat themselves.
+const APART: i64 = 600;
+/// Satoshis in a bitcoin.
+const SATOSHIS: f64 = 100_000_000.0;
+
+/// An estimate in satoshis per 1,000 virtual bytes, and the exchange that shows it.
+pub type Estimate = (u64, Digest);
+
+/// Estimates for [`TARGETS`] at one time.
+pub type Sample = (Timestamp, [Option<Estimate>; TARGETS.len()]);
+
+/// The latest samples, the latest last.
+#[derive(Clone, Debug, Default)]
+pub struct FeesSaid(VecDeque<Sample>);
+
+impl FeesSaid {
+    pub(super) fn take(&mut self, reading: &Reading<'_>) {
+        let mut told = [None; TARGETS.len()];
+        for turn in reading.of_probe("F1") {
+            let Some([target]) = turn.params::<[u32; 1]>() else { continue };
+            let place = TARGETS.iter().position(|known| *known == target).map(|at| &mut told[at]);
+            // The first of a visit: a watch asks again and again.
+            if let Some(place @ None) = place {
+                *place = turn.result().and_then(satoshis).map(|estimate| (estimate, turn.digest()));
+            }
+        }
+        let at = reading.visit.started_at;
+        let soon = |latest: &Sample| at.as_second().saturating_sub(latest.0.as_second()) < APART;
+        if told.iter().all(Option::is_none) || self.0.back().is_some_and(soon) {
+            return;
+        }
+        self.0.push_back((at, told));
+        if self.0.len() > MOST {
+            self.0.pop_front();
+        }
+    }
+
+    /// The samples, in the order of time.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.0.iter()
+    }
+}
+
+/// -1 stands for "no estimate"; nobody pays more than a bitcoin for a kilobyte, whatever is said.
+fn satoshis(bitcoins: f64) -> Option<u64> {
+    let said = (0.0..=1_000_000.0).contains(&bitcoins);
+    // Through text, as nothing else turns a float into a whole number without a cast.
+    said.then(|| format!("{:.0}", bitcoins * SATOSHIS).parse().ok()).flatten()
+}

@@ -1,0 +1,34 @@
+//! Histories, as far as no honest server can still see them otherwise.
+
+use std::sync::Arc;
+
+use bitcoin::Txid;
+use electrum::proof::HistoryItem;
+
+/// Longest history that is remembered, in transactions. Objects have at most 200.
+const LONGEST: usize = 2_000;
+
+/// Transactions and the heights of their blocks, in the order of their ids.
+pub type Lines = Arc<[(Txid, u32)]>;
+
+/// A history as it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What is buried of it, shared while it stays the same.
+    pub lines: Lines,
+    /// The height down to which, and not above, it is: this much below the server's own tip.
+    pub floor: u32,
+}
+
+/// What is buried of a history; none of one that is too long.
+#[must_use]
+pub fn buried(items: &[HistoryItem], floor: u32) -> Option<Lines> {
+    if items.len() > LONGEST {
+        return None;
+    }
+    let confirmed = items.iter().filter(|item| item.is_confirmed());
+    let line = |item: &HistoryItem| Some((item.txid, u32::try_from(item.height).ok()?));
+    let mut lines: Vec<_> = confirmed.filter_map(line).filter(|(_, height)| *height <= floor).collect();
+    lines.sort_unstable();
+    Some(lines.into())
+}

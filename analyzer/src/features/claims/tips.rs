@@ -1,0 +1,60 @@
+//! Best blocks, with the time at which they were told.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use model::finding::Digest;
+
+use crate::{proof, reading::Reading};
+
+/// Most tips of one host that are remembered.
+const MOST: usize = 4;
+
+/// A tip, as long as it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TipSaid {
+    /// Its height.
+    pub height: u32,
+    /// When the first visit began that was told it.
+    pub since: Timestamp,
+    /// When the latest began.
+    pub until: Timestamp,
+    /// The first exchange that shows it.
+    pub first: Digest,
+    /// The latest.
+    pub latest: Digest,
+}
+
+/// The latest tips, the latest last.
+#[derive(Clone, Debug, Default)]
+pub struct Tips(VecDeque<TipSaid>);
+
+impl Tips {
+    /// Takes in a visit, and tells the tip that was told in it.
+    pub(super) fn take(&mut self, reading: &Reading<'_>) -> Option<u32> {
+        let at = reading.visit.started_at;
+        let (turn, height) = reading.of_probe("C1").find_map(|turn| Some((turn, proof::best(turn)?.0)))?;
+        let digest = turn.digest();
+        match self.0.back_mut().filter(|said| said.height == height) {
+            Some(said) => {
+                said.until = at;
+                said.latest = digest;
+            }
+            None => {
+                self.0.push_back(TipSaid { height, since: at, until: at, first: digest, latest: digest });
+                if self.0.len() > MOST {
+                    self.0.pop_front();
+                }
+            }
+        }
+        Some(height)
+    }
+
+    /// When which height was told, with the exchange that shows it, in the order of time.
+    pub fn told(&self) -> impl DoubleEndedIterator<Item = (Timestamp, u32, Digest)> {
+        self.0.iter().flat_map(|said| {
+            let again = (said.latest != said.first).then_some((said.until, said.height, said.latest));
+            [(said.since, said.height, said.first)].into_iter().chain(again).collect::<Vec<_>>()
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! How a server refuses: an error is for programs. Words that a person should act on are not.
+
+use electrum::{message::Answer, proof};
+
+use super::{Proof, Shown, Step, Subject};
+use crate::reading::{Reading, Turn};
+
+/// What no honest error holds, in lower case. Not "upgrade": bitcoind speaks of upgradable opcodes.
+const CALLS: &[&str] = &["http:", "https:", "www.", "update", "download"];
+
+/// Largest transaction that is looked at, in bytes.
+const LARGEST: usize = 100_000;
+
+pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+    let errors = reading.turns.iter().filter_map(|turn| error(turn));
+    let broadcasts = reading.of_probe("E10").filter_map(broadcast);
+    errors.chain(broadcasts).collect()
+}
+
+fn error(turn: &Turn<'_>) -> Option<Proof> {
+    let error = turn.error()?;
+    let request = String::from_utf8_lossy(turn.exchange.request.bytes()).to_lowercase();
+    let call = call_to_act(&error.message, &request);
+    let found = if call.is_some() { Shown::said(&error.message) } else { "none".into() };
+    let what = "an error names no page, no program and no markup";
+    let step = Step { what, expected: "none".into(), found, holds: call.is_none() };
+    Some(Proof { subject: Subject::Error, rests_on: vec![turn.digest()], steps: vec![step] })
+}
+
+/// The first words that ask a person to act, or are markup. Errors honestly repeat what was asked.
+fn call_to_act<'m>(message: &'m str, request: &str) -> Option<&'m str> {
+    let lower = message.to_ascii_lowercase();
+    let call = CALLS.iter().find_map(|call| {
+        let at = lower.find(call).filter(|_| !request.contains(call))?;
+        message.get(at..at + call.len())
+    });
+    call.or_else(|| tags(message).find(|tag| !request.contains(&tag.to_lowercase())))
+}
+
+/// Tags as they begin: `<h1`, `</p`.
+fn tags(message: &str) -> impl Iterator<Item = &str> {
+    message.match_indices('<').filter_map(|(at, _)| {
+        let rest = &message[at..];
+        let name = rest[1..].strip_prefix('/').unwrap_or(&rest[1..]);
+        let letters = name.chars().take_while(char::is_ascii_alphanumeric).count();
+        let opens = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let closes = name[letters..].starts_with([' ', '>', '/']);
+        (opens && closes).then(|| &rest[..rest.len() - name.len() + letters])
+    })
+}
+
+/// What E10 sends spends an output of a transaction whose id is the hash of a secret. Nobody can accept it, so
+/// whatever is called a success is none.
+fn broadcast(turn: &Turn<'_>) -> Option<Proof> {
+    if turn.method() != "blockchain.transaction.broadcast" {
+        return None;
+    }
+    let [raw]: [String; 1] = turn.params()?;
+    let read = proof::txid_of(&raw, LARGEST);
+    let spends =
+        read.as_ref().ok().and_then(|(transaction, _)| Some(transaction.input.first()?.previous_output));
+    let sent = Step {
+        what: "what was sent is a transaction, and spends what no node can know",
+        expected: "an output of no transaction".into(),
+        found: spends.map_or_else(|| "no transaction".into(), |output| Shown::said(&output.to_string())),
+        // Otherwise there is nothing to hold against anybody.
+        holds: true,
+    };
+    spends?;
+    let expected = Shown::from("an error");
+    let (found, holds) = match turn.answer()? {
+        Answer::Error(_) => (expected.clone(), true),
+        Answer::Result(text) => {
+            let said: String = serde_json::from_str(text).ok().filter(|said: &String| !said.is_empty())?;
+            (Shown::said(&said), false)
+        }
+    };
+    let answer = Step { what: "a transaction that no node can take is refused", expected, found, holds };
+    Some(Proof { subject: Subject::Broadcast, rests_on: vec![turn.digest()], steps: vec![sent, answer] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_people_are_found_and_words_for_programs_are_not() {
+        for message in [
+            "<h1>Required Security Update</h1>",
+            "please see HTTPS://electrum-update.example",
+            "<a href='x'>",
+            "text <br/>",
+            "Download the new version",
+        ] {
+            assert!(call_to_act(message, "").is_some(), "{message}");
+        }
+        for message in [
+            "the transaction was rejected by network rules.\n\nbad-txns-inputs-missingorspent\n[02000000]",
+            "cp_height #5 < height #100",
+            "unknown method \"no.such.method\"",
+            "Script uses an upgradable opcode",
+            "1<2",
+            "a <- b",
+            "<",
+            "</",
+            "ü<ü",
+        ] {
+            assert_eq!(call_to_act(message, ""), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_we_said_ourselves_is_not_held_against_those_who_repeat_it() {
+        assert_eq!(call_to_act("<b> is not a valid script hash", r#"["<b>"]"#), None);
+        assert_eq!(call_to_act("unknown: update", r#""method":"update""#), None);
+        assert_eq!(call_to_act("<b> <h1>", r#"["<b>"]"#), Some("<h1"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_words_are_read(message in ".{0,60}", request in ".{0,20}") {
+            let _ = call_to_act(&message, &request);
+        }
+
+        #[test]
+        fn tags_are_found_wherever_they_are(before in "[a-zü ]{0,9}", tag in "[a-z][a-z0-9]{0,4}") {
+            let message = format!("{before}<{tag}>");
+            proptest::prop_assert_eq!(tags(&message).next(), Some(&message[before.len()..message.len() - 1]));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Whether what servers say is true: by itself, beside what others say, and whoever asks.
+//!
+//! What is found names the indicator, says in plain words what was seen, and rests on exchanges that anybody can
+//! look up. Nothing is weighed here.
+
+mod chain;
+mod differential;
+mod fees;
+mod omission;
+mod outputs;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tips;
+pub mod verify;
+mod voices;
+
+use std::collections::BTreeMap;
+
+use bitcoin::Txid;
+use model::finding::{Digest, Indicator};
+
+use crate::{
+    dossier::Dossier,
+    features::claims::{Failure, Proven},
+    indicators::Found,
+    proof::{Step, Subject},
+    server::Server,
+};
+
+/// Most statements that one finding is made of.
+const MOST_STATEMENTS: usize = 3;
+/// Most exchanges that one finding names.
+const MOST_EVIDENCE: usize = 24;
+
+/// Something that a server said and that is not so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// What it is.
+    pub indicator: Indicator,
+    /// What was seen; printable.
+    pub statement: String,
+    /// The exchanges that show it, not empty.
+    pub evidence: Vec<Digest>,
+}
+
+/// What is not so of what one server said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    /// All of it.
+    pub contradictions: Vec<Contradiction>,
+}
+
+impl Truth {
+    /// What there is of one indicator, in one finding.
+    #[must_use]
+    pub fn found(&self, indicator: Indicator) -> Option<Found> {
+        let all: Vec<&Contradiction> =
+            self.contradictions.iter().filter(|contradiction| contradiction.indicator == indicator).collect();
+        let (first, rest) = all.split_first()?;
+        let mut statement = first.statement.clone();
+        for more in rest.iter().take(MOST_STATEMENTS - 1) {
+            statement = format!("{statement} {}", more.statement);
+        }
+        if let Some(left @ 1..) = rest.len().checked_sub(MOST_STATEMENTS - 1) {
+            statement = format!("{statement} So {left} more times.");
+        }
+        let mut evidence: Vec<Digest> = Vec::new();
+        for digest in all.iter().flat_map(|contradiction| &contradiction.evidence) {
+            if evidence.len() < MOST_EVIDENCE && !evidence.contains(digest) {
+                evidence.push(*digest);
+            }
+        }
+        Some(Found { statement, evidence })
+    }
+}
+
+/// Transactions that proved themselves, whoever handed them out.
+#[derive(Debug, Default)]
+pub struct Pool<'d>(BTreeMap<Txid, &'d Proven>);
+
+impl<'d> Pool<'d> {
+    /// What these servers handed out.
+    fn of(servers: &'d [Server<'d>]) -> Self {
+        let all = servers.iter().flat_map(Server::dossiers).flat_map(|dossier| &dossier.claims.transactions);
+        Self(all.map(|(txid, proven)| (*txid, proven)).collect())
+    }
+}
+
+/// Judges servers side by side, in their order.
+#[must_use]
+pub fn judge(servers: &[Server<'_>]) -> Vec<Truth> {
+    let together = Together {
+        pool: Pool::of(servers),
+        chain: chain::Chain::of(servers),
+        histories: omission::Histories::of(servers),
+        tips: tips::Heights::of(servers),
+        fees: fees::Estimates::of(servers),
+    };
+    let of_server = |server: &Server<'_>| {
+        let contradictions = server.dossiers().flat_map(|dossier| together.judge(dossier)).collect();
+        Truth { contradictions }
+    };
+    servers.iter().map(of_server).collect()
+}
+
+/// What all servers say together.
+struct Together<'d> {
+    pool: Pool<'d>,
+    chain: chain::Chain,
+    histories: omission::Histories,
+    tips: tips::Heights,
+    fees: fees::Estimates,
+}
+
+impl Together<'_> {
+    fn judge(&self, dossier: &Dossier) -> Vec<Contradiction> {
+        let other = self.chain.other(dossier);
+        let lasting = || dossier.claims.contradictions.lasting();
+        // Who follows another chain differs in all that belongs to one.
+        let strays = !other.is_empty() || lasting().any(|(subject, _)| subject == Subject::Genesis);
+        let beside = if strays {
+            other
+        } else {
+            [self.histories.omitted(dossier), self.tips.behind(dossier), self.fees.implausible(dossier)]
+                .concat()
+        };
+        let by_itself = lasting().filter(|(subject, _)| !(strays && subject.is_of_a_chain())).map(
+            |(subject, failure)| Contradiction {
+                indicator: subject.indicator(),
+                statement: statement(subject, failure),
+                evidence: failure.evidence.clone(),
+            },
+        );
+        let inflated = outputs::inflated(dossier, &self.pool);
+        by_itself.chain(inflated).chain(beside).chain(differential::apart(dossier)).collect()
+    }
+}
+
+fn statement(subject: Subject, failure: &Failure) -> String {
+    let Failure { step, visits, .. } = failure;
+    let times = if *visits == 1 { "one visit".to_owned() } else { format!("{visits} visits") };
+    let Step { what, expected, found, .. } = step;
+    format!("In {times} it did not hold that {what} ({subject}): {expected} was due, {found} was told.")
+}

@@ -1,0 +1,358 @@
+//! Each indicator of this kind fires for who shows it, and not for who looks as if.
+
+use std::collections::BTreeMap;
+
+use bitcoin::consensus::encode::serialize_hex;
+use model::{
+    Exchange, Purpose, Visit,
+    purpose::{Arm, Factor, Twin},
+};
+use serde_json::{Value, json};
+
+use super::{
+    verify::{Verdict, verify},
+    *,
+};
+use crate::{
+    attribution::Context,
+    hand_made::{HEIGHT, TIP, VALUE, World, exchange, mine, replaced, told, visit},
+    indicators::catalogue,
+    server::Server,
+    survey::{Case, Survey},
+    testing::{dossiers, knowledge},
+};
+
+/// The server that is judged.
+const SUSPECT: &str = "198.51.100.1";
+
+/// What is found of the suspect beside so many honest servers, each in a neighbourhood of its own.
+fn found_beside(honest: u8, mut visits: Vec<Visit>) -> Vec<(String, Found)> {
+    let world = World::new();
+    for number in 0..honest {
+        for minutes in [0, 20] {
+            visits.push(visit(&format!("10.0.{number}.1"), minutes, Purpose::Deep, world.honest()));
+        }
+    }
+    found_among(visits)
+}
+
+/// What is found of the suspect in these visits; nothing is ever found of others.
+fn found_among(mut visits: Vec<Visit>) -> Vec<(String, Found)> {
+    visits.sort_by_key(|visit| visit.started_at);
+    let dossiers = dossiers(&visits);
+    let servers: Vec<Server<'_>> = dossiers.iter().map(|entry| Server { hosts: vec![entry] }).collect();
+    let context = Context { previous: &[], system: &|_| None };
+    let survey = Survey::of(electrum::Network::Regtest, servers, &knowledge(), &context);
+    let mut all = Vec::new();
+    for place in 0..survey.servers.len() {
+        let case = Case { survey: &survey, place };
+        let found = catalogue()
+            .filter_map(|definition| Some((definition.indicator.to_string(), (definition.find)(&case)?)));
+        let found: Vec<(String, Found)> = found.collect();
+        match case.server().hosts[0].0.to_string() == SUSPECT {
+            true => all = found,
+            false => assert_eq!(found, [], "{}", case.server().hosts[0].0),
+        }
+    }
+    for (indicator, found) in &all {
+        let holds = |digest: &Digest| verify(*digest, &visits).is_some();
+        assert!(
+            !found.evidence.is_empty() && found.evidence.iter().all(holds),
+            "{indicator} is in the archive"
+        );
+    }
+    all
+}
+
+fn names(found: &[(String, Found)]) -> Vec<&str> {
+    found.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// Five visits of the suspect in which it tells the same.
+fn five(exchanges: impl Fn() -> Vec<Exchange>) -> Vec<Visit> {
+    (0..5).map(|minutes| visit(SUSPECT, minutes, Purpose::Deep, exchanges())).collect()
+}
+
+fn with_tip(world: &World, exchanges: Vec<Exchange>, height: u32) -> Vec<Exchange> {
+    let tip = json!({"height": height, "hex": serialize_hex(&world.headers[9])});
+    let by = |_: &Exchange| told("", "blockchain.headers.subscribe", &json!([]), &tip);
+    replaced(exchanges, "C1", 0, by)
+}
+
+#[test]
+fn the_honest_are_not_accused() {
+    let world = World::new();
+    assert_eq!(found_beside(8, five(|| world.honest())), []);
+}
+
+#[test]
+fn what_contradicts_itself_is_found_without_anybody_else() {
+    let world = World::new();
+    let txid = world.payment.compute_txid();
+    let broadcast = |answer: &Value| {
+        let params = json!([serialize_hex(&world.payment)]);
+        let mut all = world.honest();
+        all.push(exchange("E10", "blockchain.transaction.broadcast", &params, Some(answer)));
+        all
+    };
+    let lies = [
+        ("I1", broadcast(&json!({"error": "<b>Update at https://evil.example</b>"}))),
+        ("I2", broadcast(&json!({"result": "00".repeat(32)}))),
+        ("I3", world.lying("C10", 0, &json!({"merkle": [txid], "pos": 1}))),
+        ("I4", world.lying("S4", 1, &json!([]))),
+        ("I7", world.lying("M1", 0, &json!({"genesis_hash": "00".repeat(32)}))),
+        ("I8", world.lying("S1", 0, &json!("00".repeat(32)))),
+    ];
+    for (indicator, lie) in lies {
+        let found = found_among(five(|| lie.clone()));
+        assert_eq!(names(&found), [indicator], "{found:?}");
+    }
+    // Another coin is made by other rules: its headers are not held against it twice.
+    let coin = world.lying("M1", 0, &json!({"genesis_hash": "00".repeat(32)}));
+    let easy = json!({"height": TIP, "hex": "00".repeat(80)});
+    let coin = replaced(coin, "C1", 0, |_| told("", "blockchain.headers.subscribe", &json!([]), &easy));
+    assert_eq!(names(&found_among(five(|| coin.clone()))), ["I7"]);
+    let refused = broadcast(&json!({"error": {"code": 1, "message": "bad-txns-inputs-missingorspent"}}));
+    assert_eq!(found_among(five(|| refused.clone())), []);
+}
+
+#[test]
+fn an_output_is_worth_what_its_transaction_says_whoever_hands_that_out() {
+    let world = World::new();
+    let coin = |value: u64| json!([{"tx_hash": world.payment.compute_txid(), "tx_pos": 0, "height": HEIGHT, "value": value}]);
+    let script = json!([world.hash()]);
+    let lists = |value| {
+        let listed = told("S4", "blockchain.scripthash.listunspent", &script, &coin(value));
+        visit(SUSPECT, 0, Purpose::Deep, vec![listed])
+    };
+    let found = found_beside(1, vec![lists(10 * VALUE)]);
+    assert_eq!(names(&found), ["I6"]);
+    assert!(
+        found[0].1.statement.contains("70000 sat") && found[0].1.statement.contains("7000 sat"),
+        "{found:?}"
+    );
+    assert_eq!(found_beside(1, vec![lists(VALUE)]), []);
+    assert_eq!(found_beside(0, vec![lists(10 * VALUE)]), [], "nobody handed the transaction out");
+}
+
+#[test]
+fn what_is_left_out_is_found_by_five_neighbourhoods() {
+    let world = World::new();
+    // All four answers agree with the lie.
+    let omitting = || {
+        let nothing = json!({"confirmed": 0, "unconfirmed": 0});
+        let lies = [Value::Null, json!([]), nothing, json!([])];
+        let mut exchanges = world.honest();
+        for (nth, lie) in lies.iter().enumerate() {
+            let about = json!([world.hash()]);
+            let verb = ["subscribe", "get_history", "get_balance", "listunspent"][nth];
+            let by = |_: &Exchange| told("", &format!("blockchain.scripthash.{verb}"), &about, lie);
+            exchanges = replaced(exchanges, "S4", nth, by);
+        }
+        exchanges
+    };
+    let found = found_beside(5, five(omitting));
+    assert_eq!(names(&found), ["I5"]);
+    let txid = world.payment.compute_txid().to_string();
+    assert!(found[0].1.statement.contains(&txid), "{found:?}");
+    assert_eq!(found_beside(4, five(omitting)), [], "four are too few");
+    assert_eq!(found_beside(5, five(omitting)[..1].to_vec()), [], "once is a race");
+    let then_not =
+        [five(omitting)[..2].to_vec(), vec![visit(SUSPECT, 9, Purpose::Deep, world.honest())]].concat();
+    assert_eq!(found_beside(5, then_not), [], "and it was cleared");
+    // Two of the height at which it stands: the payment is not buried yet.
+    let behind = || with_tip(&world, omitting(), HEIGHT + 5);
+    assert!(!names(&found_beside(5, five(behind))).contains(&"I5"));
+    let refusing = || {
+        let refused = |_: &Exchange| {
+            crate::hand_made::refused(
+                "",
+                "blockchain.scripthash.get_history",
+                &json!([world.hash()]),
+                "too large",
+            )
+        };
+        replaced(world.honest(), "S4", 1, refused)
+    };
+    assert_eq!(found_beside(5, five(refusing)), [], "a limit that is told leaves out nothing");
+    // A history that its own status contradicts is one finding.
+    let cut = || world.lying("S4", 1, &json!([]));
+    assert_eq!(names(&found_beside(5, five(cut))), ["I4"]);
+}
+
+#[test]
+fn another_block_at_a_buried_height_is_another_chain() {
+    let world = World::new();
+    let other = json!(serialize_hex(&mine(&world.headers[0], [9; 32])));
+    let lie = || world.lying("C2", 1, &other);
+    assert_eq!(names(&found_beside(5, five(lie))), ["I7"]);
+    assert_eq!(found_beside(4, five(lie)), []);
+    assert_eq!(found_beside(5, five(lie)[..1].to_vec()), []);
+}
+
+/// Visits of the suspect at these minutes that are told these tips, beside six servers at the best block.
+fn standing(told: &[(i64, u32)]) -> Vec<(String, Found)> {
+    let world = World::new();
+    let at = |host: &str, minutes, height| {
+        visit(host, minutes, Purpose::Light, with_tip(&world, world.honest(), height))
+    };
+    let suspect = told.iter().map(|(minutes, height)| at(SUSPECT, *minutes, *height));
+    let others = (0..6).flat_map(|number| (0..6).map(move |time| (number, 10 * time)));
+    let others = others.map(|(number, minutes)| at(&format!("10.0.{number}.1"), minutes, TIP));
+    found_among(suspect.collect::<Vec<_>>().into_iter().chain(others).collect())
+}
+
+#[test]
+fn who_stands_still_is_behind_and_who_catches_up_is_not() {
+    assert_eq!(names(&standing(&[(1, TIP - 3), (30, TIP - 3)])), ["I9"]);
+    assert_eq!(names(&standing(&[(1, TIP - 6), (2, TIP - 6)])), ["I9"], "nothing else explains so much");
+    assert_eq!(standing(&[(1, TIP - 2), (30, TIP - 2)]), []);
+    assert_eq!(standing(&[(1, TIP - 3), (2, TIP - 3)]), [], "it may be about to catch up");
+    assert_eq!(standing(&[(1, TIP - 9)]), [], "once");
+    assert_eq!(standing(&[(1, TIP - 9), (15, TIP - 6), (30, TIP - 3)]), [], "it catches up");
+    assert_eq!(standing(&[(1, TIP - 9), (15, TIP - 9), (30, TIP)]), [], "it did not last");
+    assert_eq!(standing(&[(1, TIP + 9), (30, TIP + 9)]), []);
+}
+
+/// Estimates in bitcoins of the suspect, twice, beside six servers that say 0.0002.
+fn charging(first: [f64; 4], second: [f64; 4]) -> Vec<(String, Found)> {
+    let at = |host: &str, minutes, fees: [f64; 4]| {
+        let asked = [2, 5, 25, 144].into_iter().zip(fees);
+        let ask =
+            |(target, fee): (u32, f64)| told("F1", "blockchain.estimatefee", &json!([target]), &json!(fee));
+        visit(host, minutes, Purpose::Light, asked.map(ask).collect())
+    };
+    let others = (0..6).flat_map(|number| [0, 20].map(|minutes| (format!("10.0.{number}.1"), minutes)));
+    let others = others.map(|(host, minutes)| at(&host, minutes, [0.000_2; 4]));
+    found_among([at(SUSPECT, 1, first), at(SUSPECT, 21, second)].into_iter().chain(others).collect())
+}
+
+#[test]
+fn fees_are_implausible_where_most_are_far_from_all_others_twice() {
+    assert_eq!(names(&charging([0.002; 4], [0.003; 4])), ["I29"]);
+    assert_eq!(names(&charging([0.000_01; 4], [0.000_01; 4])), ["I29"]);
+    assert_eq!(charging([0.002; 4], [0.000_2; 4]), [], "once");
+    assert_eq!(charging([0.001; 4], [0.001; 4]), [], "five times as much");
+    assert_eq!(
+        charging([0.002, 0.000_2, 0.000_2, 0.000_2], [0.002, 0.000_2, 0.000_2, 0.000_2]),
+        [],
+        "one target"
+    );
+    assert_eq!(charging([-1.0; 4], [-1.0; 4]), [], "no estimate");
+}
+
+/// What is found after series in which the visits at some places are answered otherwise.
+fn twins(
+    factor: Factor,
+    series: &[[bool; 4]],
+    otherwise: impl Fn() -> Vec<Exchange>,
+) -> Vec<(String, Found)> {
+    let world = World::new();
+    let visits = (0_i64..).zip(series).flat_map(|(round, odd)| {
+        let four = (0_u8..).zip(Arm::ORDER).zip(odd);
+        let each = four.map(|((place, arm), odd)| {
+            let number = u64::try_from(round).expect("a number");
+            let twin = Purpose::Twin(Twin { factor, arm, series: number, place });
+            let exchanges = if *odd { otherwise() } else { world.honest() };
+            visit(SUSPECT, 30 * round + i64::from(place), twin, exchanges)
+        });
+        each.collect::<Vec<_>>()
+    });
+    found_among(visits.collect())
+}
+
+/// The arms of a series are answered differently.
+const APART: [bool; 4] = [false, true, true, false];
+
+#[test]
+fn a_wallet_that_is_told_another_history_is_told_so_once() {
+    let world = World::new();
+    let none = Value::Null;
+    // Status and history agree.
+    let omitting = || {
+        let by = |_: &Exchange| told("", "blockchain.scripthash.subscribe", &json!([world.hash()]), &none);
+        replaced(world.lying("S4", 1, &json!([])), "S4", 0, by)
+    };
+    for factor in [Factor::ElectrumName, Factor::SparrowName, Factor::BlueWalletName] {
+        assert_eq!(names(&twins(factor, &[APART], omitting)), ["I13"], "{factor:?}");
+    }
+    assert_eq!(names(&twins(Factor::AddressFamily, &[APART], omitting)), ["I14"]);
+    assert_eq!(
+        twins(Factor::ProtocolRange, &[APART; 9], omitting),
+        [],
+        "other versions are answered otherwise"
+    );
+    for noise in
+        [[true, false, false, false], [false, true, false, false], [true, true, false, false], [true; 4]]
+    {
+        assert_eq!(twins(Factor::ElectrumName, &[noise; 9], omitting), [], "{noise:?}");
+    }
+    assert_eq!(
+        twins(Factor::ElectrumName, &[[false, true, false, false], APART], omitting),
+        [],
+        "noise is remembered"
+    );
+}
+
+#[test]
+fn a_banner_or_silence_for_one_name_takes_four_series() {
+    let world = World::new();
+    let banner = || world.lying("M2", 0, &json!("welcome to Electrum users"));
+    let silent = || Vec::new();
+    let clock = || world.lying("M2", 0, &json!("welcome 7"));
+    assert_eq!(twins(Factor::ElectrumName, &[APART; 3], banner), []);
+    assert_eq!(names(&twins(Factor::ElectrumName, &[APART; 4], banner)), ["I13"]);
+    assert_eq!(names(&twins(Factor::ElectrumName, &[APART; 4], silent)), ["I13"]);
+    assert_eq!(
+        names(&twins(Factor::ElectrumName, &[APART; 4], clock)),
+        ["I13"],
+        "a number where there was none"
+    );
+    let overloaded =
+        [[false, true, false, false], [false, false, false, true], APART, [true, false, true, false]];
+    assert_eq!(twins(Factor::ElectrumName, &overloaded.repeat(3), silent), []);
+}
+
+#[test]
+fn statements_are_joined_and_bounded() {
+    let one = |number: u8| Contradiction {
+        indicator: Indicator::new(6),
+        statement: format!("Lie {number}."),
+        evidence: vec![Digest::of_bytes(&[number]), Digest::of_bytes(&[0])],
+    };
+    let truth = |count: u8| Truth { contradictions: (1..=count).map(one).collect() };
+    let found =
+        |count| truth(count).found(Indicator::new(6)).map(|found| (found.statement, found.evidence.len()));
+    assert_eq!(found(0), None);
+    assert_eq!(found(1), Some(("Lie 1.".to_owned(), 2)));
+    assert_eq!(found(3), Some(("Lie 1. Lie 2. Lie 3.".to_owned(), 4)));
+    assert_eq!(found(90), Some(("Lie 1. Lie 2. Lie 3. So 87 more times.".to_owned(), MOST_EVIDENCE)));
+    assert_eq!(truth(3).found(Indicator::new(5)), None);
+}
+
+#[test]
+fn a_stranger_can_replay_what_an_exchange_rests_on() {
+    let world = World::new();
+    let honest = visit("10.0.0.1", 0, Purpose::Deep, world.honest());
+    let lying = visit(SUSPECT, 0, Purpose::Deep, world.lying("S4", 1, &json!([])));
+    let visits = [honest, lying];
+    let of = |visit: &Visit, method: &str| {
+        let is = |exchange: &&Exchange| {
+            String::from_utf8_lossy(exchange.request.bytes()).contains(method)
+                && matches!(&*exchange.probe, "S4" | "C10" | "M2")
+        };
+        Digest::of_exchange(visit.exchanges.iter().find(is).expect("such an exchange"))
+    };
+    let verdict = |digest| verify(digest, &visits).map(|verification| verification.verdict());
+    assert_eq!(verdict(of(&visits[0], "get_merkle")), Some(Verdict::Holds));
+    assert_eq!(verdict(of(&visits[0], "listunspent")), Some(Verdict::Holds));
+    assert_eq!(verdict(of(&visits[0], "banner")), Some(Verdict::NothingToProve));
+    assert_eq!(verdict(of(&visits[1], "get_history")), Some(Verdict::Contradicted));
+    assert_eq!(verdict(Digest::of_bytes(b"")), None);
+    let replayed = verify(of(&visits[1], "get_history"), &visits).expect("it is there");
+    assert_eq!(replayed.visit.endpoint, visits[1].endpoint);
+    let subjects: Vec<Subject> = replayed.proofs.iter().map(|proof| proof.subject).collect();
+    assert_eq!(subjects, [Subject::Status(world.hash()), Subject::History(world.hash())]);
+    let step = replayed.proofs[1].failure().expect("it fails");
+    assert!(step.expected.to_string().ends_with("as 1 other hosts"), "{step:?}");
+}

@@ -1,0 +1,63 @@
+//! Best blocks: who is behind, again and again, and not catching up.
+
+use jiff::Timestamp;
+use model::finding::{Digest, Indicator};
+
+use super::{Contradiction, voices::Window};
+use crate::{dossier::Dossier, server::Server};
+
+/// Blocks that nobody is blamed for.
+const TOLERATED: u64 = 2;
+/// Blocks that no two blocks in quick succession explain.
+const FAR: u64 = 6;
+/// How long a server must be behind otherwise, in seconds.
+const LONG: i64 = 600;
+
+/// The height that half of the neighbourhoods had reached at a time.
+pub(super) struct Heights(Window);
+
+impl Heights {
+    pub(super) fn of(servers: &[Server<'_>]) -> Self {
+        let dossiers = servers.iter().flat_map(Server::dossiers);
+        let told = dossiers.filter_map(|dossier| {
+            let voice = dossier.claims.neighbourhood?;
+            Some(
+                dossier.claims.tips.told().map(move |(at, height, _)| (at.as_second(), voice, height.into())),
+            )
+        });
+        Self(Window::new(told.flatten().collect()))
+    }
+
+    /// Whether a server was behind in all visits that can be judged.
+    pub(super) fn behind(&self, dossier: &Dossier) -> Vec<Contradiction> {
+        let judged: Vec<Lag> = dossier.claims.tips.told().filter_map(|told| self.lag(told)).collect();
+        let [first, .., last] = &judged[..] else { return Vec::new() };
+        let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
+        let long = last.at.as_second().saturating_sub(first.at.as_second()) >= LONG;
+        let catching_up = last.blocks < first.blocks;
+        if least <= TOLERATED || catching_up || !(long || least >= FAR) {
+            return Vec::new();
+        }
+        vec![Contradiction {
+            indicator: Indicator::new(9),
+            statement: format!(
+                "Whenever it was asked from {} to {}, its best block was {least} or more behind that of half of the \
+                 servers: at last at height {}, which was {} behind.",
+                first.at, last.at, last.height, last.blocks,
+            ),
+            evidence: judged.iter().map(|lag| lag.digest).collect(),
+        }]
+    }
+
+    fn lag(&self, (at, height, digest): (Timestamp, u32, Digest)) -> Option<Lag> {
+        let usual = self.0.median(at.as_second())?;
+        Some(Lag { at, height, blocks: usual.saturating_sub(height.into()), digest })
+    }
+}
+
+struct Lag {
+    at: Timestamp,
+    height: u32,
+    blocks: u64,
+    digest: Digest,
+}

@@ -1,0 +1,122 @@
+//! The proof behind an exchange, replayed for a reader who trusts nobody: from the bytes of visits alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitcoin::Txid;
+use electrum::{Host, proof::Utxo};
+use model::{Visit, finding::Digest};
+
+use super::outputs::worth;
+use crate::{
+    features::claims::{Lines, Proven, buried},
+    proof::{self, BURIED, Proof, Shown, Step, Subject},
+    reading::{Reading, Turn},
+};
+
+/// Most transactions of one history that are spoken of.
+const MOST: usize = 20;
+
+/// What becomes of the proofs behind an exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification<'v> {
+    /// The visit that holds it.
+    pub visit: &'v Visit,
+    /// The proofs that rest on it, replayed.
+    pub proofs: Vec<Proof>,
+}
+
+/// What follows from a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A step does not hold.
+    Contradicted,
+    /// All steps hold.
+    Holds,
+    /// The exchange claims nothing that bytes alone can prove or disprove.
+    NothingToProve,
+}
+
+impl Verification<'_> {
+    /// What follows from it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.proofs.is_empty() {
+            return Verdict::NothingToProve;
+        }
+        match self.proofs.iter().any(|proof| proof.failure().is_some()) {
+            true => Verdict::Contradicted,
+            false => Verdict::Holds,
+        }
+    }
+}
+
+/// Replays the proofs that rest on an exchange, or on a message that nobody asked for. None where no visit holds one
+/// with this digest.
+///
+/// `visits` are the one that holds it and any others that may help: their transactions prove themselves, and their
+/// histories of the same script are compared with this one.
+#[must_use]
+pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
+    let holds = |visit: &&Visit| {
+        let heard = || visit.unasked.first.iter().any(|heard| Digest::of_record(&heard.line) == digest);
+        visit.exchanges.iter().any(|exchange| Digest::of_exchange(exchange) == digest) || heard()
+    };
+    let visit = visits.iter().find(holds)?;
+    let reading = Reading::of(visit);
+    let own = proof::proofs(&reading).into_iter().filter(|proof| proof.rests_on.contains(&digest));
+    let mut proofs: Vec<Proof> = own.collect();
+    if let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) {
+        let others: Vec<Reading<'_>> = visits.iter().map(Reading::of).collect();
+        proofs.extend(values(turn, &others));
+        proofs.extend(history(turn, &reading, &others));
+    }
+    Some(Verification { visit, proofs })
+}
+
+/// What the outputs of an answer are worth by their transactions, as far as anybody handed those out.
+fn values(turn: &Turn<'_>, visits: &[Reading<'_>]) -> Vec<Proof> {
+    let outputs = proof::outputs(turn).unwrap_or_default();
+    let wanted: BTreeSet<Txid> = outputs.iter().map(|output| output.outpoint.txid).collect();
+    let handed_out = visits.iter().flat_map(|visit| &visit.turns).filter_map(|turn| {
+        let transaction = proof::whole(turn)?;
+        Some((transaction.compute_txid(), Proven::new(&transaction, turn.digest())))
+    });
+    let known: BTreeMap<Txid, Proven> = handed_out.filter(|(txid, _)| wanted.contains(txid)).collect();
+    let proof = |output: &Utxo| {
+        let proven = known.get(&output.outpoint.txid)?;
+        Some(Proof {
+            subject: Subject::Output(output.outpoint),
+            rests_on: vec![turn.digest(), proven.digest],
+            steps: vec![worth(output.outpoint, output.value.to_sat(), proven)],
+        })
+    };
+    outputs.iter().filter_map(proof).collect()
+}
+
+/// Whether a history lists what other hosts list of it, as far as it is buried below the server's own tip.
+fn history(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof> {
+    let (script, items) = (turn.script()?, proof::history(turn)?);
+    let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
+    let floor = tip.saturating_sub(BURIED);
+    let own: Lines = buried(&items, floor)?;
+    let mut listing: BTreeMap<(Txid, u32), BTreeMap<&Host, Digest>> = BTreeMap::new();
+    let elsewhere = visits.iter().filter(|other| other.visit.endpoint.host != reading.visit.endpoint.host);
+    for other in elsewhere {
+        for told in other.turns.iter().filter(|told| told.script() == Some(script)) {
+            let lines = proof::history(told).and_then(|items| buried(&items, floor));
+            for line in lines.iter().flat_map(|lines| lines.iter()) {
+                listing.entry(*line).or_default().insert(&other.visit.endpoint.host, told.digest());
+            }
+        }
+    }
+    let steps = listing.iter().take(MOST).map(|((txid, height), hosts)| Step {
+        what: "the history lists what others list",
+        expected: Shown::Words(format!("{txid} at height {height}, as {} other hosts", hosts.len()).into()),
+        found: if own.contains(&(*txid, *height)) { "listed" } else { "not listed" }.into(),
+        holds: own.contains(&(*txid, *height)),
+    });
+    let steps: Vec<Step> = steps.collect();
+    let mut rests_on = vec![turn.digest()];
+    rests_on.extend(listing.values().flat_map(BTreeMap::values).take(MOST));
+    (!steps.is_empty()).then_some(Proof { subject: Subject::History(script), rests_on, steps })
+}

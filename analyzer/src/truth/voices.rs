@@ -1,0 +1,107 @@
+//! How many say the same. Servers of one neighbourhood have one voice, and who has no address has none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::features::claims::Neighbourhood;
+
+/// Fewest voices that contradict somebody.
+pub(super) const QUORUM: usize = 5;
+
+/// Voices for several answers to one question.
+#[derive(Debug)]
+pub(super) struct Voices<T>(BTreeMap<T, BTreeSet<Neighbourhood>>);
+
+impl<T> Default for Voices<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord> Voices<T> {
+    pub(super) fn hear(&mut self, answer: T, voice: Neighbourhood) {
+        self.0.entry(answer).or_default().insert(voice);
+    }
+
+    /// The answer that a quorum gives, and more voices than all others together; and how many they are.
+    pub(super) fn agreed(&self) -> Option<(&T, usize)> {
+        let all: usize = self.0.values().map(BTreeSet::len).sum();
+        let most =
+            self.0.iter().map(|(answer, voices)| (answer, voices.len())).max_by_key(|(_, count)| *count);
+        most.filter(|(_, count)| *count >= QUORUM && 2 * count > all)
+    }
+}
+
+/// The value in the middle of what at least a quorum says, one for each voice.
+fn median(said: &BTreeMap<Neighbourhood, u64>) -> Option<u64> {
+    let mut values: Vec<u64> = said.values().copied().collect();
+    if values.len() < QUORUM {
+        return None;
+    }
+    // Of an even number the lower one.
+    let middle = (values.len() - 1) / 2;
+    Some(*values.select_nth_unstable(middle).1)
+}
+
+/// How long before a moment, in seconds, what was said counts for it.
+const BEFORE: i64 = 1_800;
+/// Moments are minutes.
+const MINUTE: i64 = 60;
+
+/// What is usual at a time, minute by minute.
+pub(super) struct Window(BTreeMap<i64, Option<u64>>);
+
+impl Window {
+    /// Of values with the second in which they were told, and who told them.
+    pub(super) fn new(mut said: Vec<(i64, Neighbourhood, u64)>) -> Self {
+        said.sort_unstable();
+        let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
+        let usual = |minute: i64| {
+            let from = said.partition_point(|(at, ..)| *at < minute * MINUTE - BEFORE);
+            let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE);
+            // Of each voice the latest.
+            median(&said[from..to].iter().map(|(_, voice, value)| (*voice, *value)).collect())
+        };
+        Self(minutes.into_iter().map(|minute| (minute, usual(minute))).collect())
+    }
+
+    /// The value in the middle of what a quorum had told by then, in the last half an hour.
+    pub(super) fn median(&self, at: i64) -> Option<u64> {
+        *self.0.get(&at.div_euclid(MINUTE))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn voice(number: u8) -> Neighbourhood {
+        Neighbourhood::V4([10, 0, number])
+    }
+
+    #[test]
+    fn five_neighbourhoods_agree_if_no_more_say_otherwise() {
+        let mut voices = Voices::default();
+        (0..4).for_each(|number| voices.hear("a", voice(number)));
+        voices.hear("a", voice(3));
+        assert_eq!(voices.agreed(), None, "a neighbourhood has one voice");
+        voices.hear("a", voice(4));
+        assert_eq!(voices.agreed(), Some((&"a", 5)));
+        (5..9).for_each(|number| voices.hear("b", voice(number)));
+        assert_eq!(voices.agreed(), Some((&"a", 5)));
+        voices.hear("c", voice(9));
+        assert_eq!(voices.agreed(), None, "as many say otherwise");
+    }
+
+    proptest! {
+        #[test]
+        fn the_middle_is_not_moved_by_fewer_than_half(
+            honest in proptest::collection::vec(90_u64..=110, 5..30), lies in proptest::collection::vec(any::<u64>(), 0..4),
+        ) {
+            let said: BTreeMap<_, _> = (0..).map(voice).zip(honest.into_iter().chain(lies)).collect();
+            let middle = median(&said);
+            prop_assert!(middle.is_some_and(|middle| (90..=110).contains(&middle)), "{:?}", middle);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Simulated servers that lie, scanned deep by the real program: what they say is found out, and nobody else is
+//! accused.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use analyzer::{
+    attribution::Context,
+    dossier::of_visits,
+    identify::Knowledge,
+    indicators::catalogue,
+    server::Server,
+    survey::{Case, Survey},
+    truth::verify::{Verdict, verify},
+};
+use anyhow::{Context as _, ensure};
+use electrum::Network;
+use futures_util::TryStreamExt as _;
+use model::{
+    Archive, Finding, Visit,
+    finding::{Indicator, Tier},
+};
+use simulator::world::Truth;
+
+/// What is judged here.
+const INDICATORS: [u8; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 29];
+
+/// A network that is being served by the program until it is dropped.
+struct Simulation(Child);
+
+impl Simulation {
+    fn start(scenario: &str, seed: u64, folder: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
+        command.args(["simulate", "--scenario", scenario, "--seed", &seed.to_string(), "--out"]);
+        let mut simulation = Self(command.arg(folder).stderr(Stdio::piped()).spawn()?);
+        let mut announced = String::new();
+        let said = simulation.0.stderr.take().context("standard error")?;
+        BufReader::new(said).read_line(&mut announced)?;
+        ensure!(announced.contains("listen at"), "{scenario}: {announced}");
+        Ok(simulation)
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // Nothing is left to be done where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The visits of so many deep rounds to a simulated network, and what is true of its servers.
+fn scanned(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<(Vec<Visit>, Vec<Truth>)> {
+    let folder = tempfile::tempdir()?;
+    let _simulation = Simulation::start(scenario, seed, folder.path())?;
+    let path = |name: &str| anyhow::Ok(folder.path().join(name).to_str().context("UTF-8")?.to_owned());
+    let (seeds, archive) = (path("seeds.txt")?, path("archive")?);
+    let scan = Command::new(env!("CARGO_BIN_EXE_observatory"))
+        .args(["scan", "--network", "regtest", "--allow-private", "--json"])
+        .args(["--profile", "deep", "--rounds", &rounds.to_string(), "--interval", "10ms"])
+        .args(["--seeds", &seeds, "--archive", &archive])
+        .output()?;
+    ensure!(scan.status.success(), "{scenario}: {}", String::from_utf8_lossy(&scan.stderr));
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut visits: Vec<Visit> = runtime.block_on(Archive::open(&archive)?.read().try_collect())?;
+    visits.sort_by_key(|visit| visit.started_at);
+    Ok((visits, serde_json::from_slice(&fs::read(folder.path().join("truth.json"))?)?))
+}
+
+/// What is found of each host.
+fn findings(visits: &[Visit]) -> anyhow::Result<BTreeMap<String, Vec<Finding>>> {
+    let knowledge = Knowledge::embedded()?;
+    let dossiers = of_visits(visits, &knowledge)?;
+    let servers: Vec<Server<'_>> = dossiers.iter().map(|entry| Server { hosts: vec![entry] }).collect();
+    let context = Context { previous: &[], system: &|_| None };
+    let survey = Survey::of(Network::Regtest, servers, &knowledge, &context);
+    let indicators = INDICATORS.map(Indicator::new);
+    let of = |place: usize| {
+        let case = Case { survey: &survey, place };
+        let table = catalogue().filter(|definition| indicators.contains(&definition.indicator));
+        (
+            case.server().hosts[0].0.to_string(),
+            table.filter_map(|definition| definition.finding(&case)).collect(),
+        )
+    };
+    Ok((0..survey.servers.len()).map(of).collect())
+}
+
+/// What is wrong with what was found in a scenario.
+fn complaints(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<Vec<String>> {
+    let (visits, truths) = scanned(scenario, seed, rounds)?;
+    let findings = findings(&visits)?;
+    let mut complaints = Vec::new();
+    for truth in &truths {
+        let found = findings.get(&truth.server.to_string()).map(Vec::as_slice).unwrap_or_default();
+        let names: BTreeSet<String> = found.iter().map(|finding| finding.indicator.to_string()).collect();
+        if names != truth.expected {
+            complaints.push(format!("{scenario}: {:?} expected, {found:#?}", truth.expected));
+        }
+        // A stranger who looks up the evidence of a falsification comes to the same end.
+        for finding in found.iter().filter(|finding| finding.tier == Tier::Hard) {
+            let replayed = finding.evidence.iter().filter_map(|digest| verify(*digest, &visits));
+            if !replayed.map(|proof| proof.verdict()).any(|verdict| verdict == Verdict::Contradicted) {
+                complaints.push(format!("{scenario}: no evidence of {finding:?} contradicts anything"));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+/// Scenarios whose servers lie or look as if they did, with the deep rounds in which all of it shows.
+const SCENARIOS: [(&str, u32); 8] = [
+    ("x1-phishing", 1),
+    ("x6-omission", 1),
+    ("x7-cut-history", 1),
+    ("x9-fee-burn", 1),
+    ("x10-fake-broadcast", 1),
+    ("x11-stall", 1),
+    ("x14-discriminator", 1),
+    ("n4-overload", 1),
+];
+
+#[test]
+fn lies_are_found_and_the_honest_are_not_accused() -> anyhow::Result<()> {
+    let complaints: Vec<String> = std::thread::scope(|scope| {
+        // At once: most of the time is spent waiting for servers that take theirs.
+        let scans = SCENARIOS
+            .iter()
+            .zip(9_300..)
+            .map(|((scenario, rounds), seed)| scope.spawn(move || complaints(scenario, seed, *rounds)));
+        let scans: Vec<_> = scans.collect();
+        let ended = scans.into_iter().map(|scan| scan.join().expect("no panic"));
+        Ok::<_, anyhow::Error>(ended.collect::<Result<Vec<_>, _>>()?.concat())
+    })?;
+    ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
+    Ok(())
+}
