@@ -161,7 +161,7 @@ impl Knowledge {
     }
 
     /// How evidence stands to a version that a server claims; none where that was not captured, nor lies between two
-    /// versions that were.
+    /// versions that were, or where there is too little evidence.
     #[must_use]
     pub fn fit(&self, evidence: &Evidence, name: &str, version: &Version) -> Option<Fit> {
         let same = |rung: &&super::knowledge::Rung| rung.name == name;
@@ -176,7 +176,8 @@ impl Knowledge {
         };
         let Hypothesis { hard, soft, soft_covered, explained, .. } =
             Hypothesis::weigh(place + first, place + last, evidence.iter());
-        Some(Fit { grammar: hard, answers: soft, allowed: soft_covered / DRIFT, explained })
+        let fit = Fit { grammar: hard, answers: soft, allowed: soft_covered / DRIFT, explained };
+        (hard + soft + explained >= ENOUGH).then_some(fit)
     }
 
     /// Whether an implementation of this name was captured.
