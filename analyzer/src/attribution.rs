@@ -56,6 +56,9 @@ const OUTAGES: Sharpness =
 const UPGRADES: Sharpness =
     Sharpness { window: SignedDuration::from_hours(6), slack: SignedDuration::from_hours(1) };
 
+/// −log₁₀ of the share of servers that may fail at once for it not to be the network's failure, or ours.
+const RARE: f64 = 1.0;
+
 /// What attribution needs besides the servers.
 pub struct Context<'c> {
     /// The groups of the run before, whose names last.
@@ -81,7 +84,8 @@ pub struct Attribution {
     pub partitions: Vec<Partition>,
     /// For each server the first of those with which it says that it belongs together.
     pub declared: Vec<usize>,
-    /// For each server those elsewhere whose outages began together with its own, and how many did.
+    /// For each server those elsewhere whose outages began together with its own, and how many did while at most one
+    /// server in ten failed.
     pub companions: Vec<Vec<(usize, usize)>>,
     /// For each server how many others hold one of its keys, and do not say that they belong to it.
     pub holders: Vec<usize>,
@@ -110,8 +114,9 @@ impl Attribution {
         }
         let mut companions = vec![Vec::new(); servers.len()];
         for ((one, other), times) in outages {
-            companions[one].push((other, times.len()));
-            companions[other].push((one, times.len()));
+            let rare = times.iter().filter(|weight| **weight >= RARE).count();
+            companions[one].push((other, rare));
+            companions[other].push((one, rare));
         }
         companions.iter_mut().for_each(|companions| companions.sort_unstable());
         let declared = declared(&values, &pairs, servers.len());
@@ -146,7 +151,7 @@ fn outages(profiles: &[Profile]) -> HashMap<(usize, usize), Vec<f64>> {
         let regions = &profiles[other].regions;
         profiles[one].regions.iter().any(|region| regions.binary_search(region).is_ok())
     };
-    coincidences(&events, OUTAGES, Kind::Outage.definition().most, together)
+    coincidences(&events, OUTAGES, together)
 }
 
 /// Evidence that is about two servers and not about a value.
@@ -156,11 +161,10 @@ fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &HashMap<(usize,
         pairs.entry((one.min(other), one.max(other))).or_default().kinds.push((kind, weight));
     };
     let events: Vec<_> = profiles.iter().map(|profile| &profile.upgrades[..]).collect();
-    let most = Kind::Upgrade.definition().most;
-    let upgrades = coincidences(&events, UPGRADES, most, |_, _| false);
+    let upgrades = coincidences(&events, UPGRADES, |_, _| false);
     for (kind, coincidences) in [(Kind::Outage, outages), (Kind::Upgrade, &upgrades)] {
         for (pair, weights) in coincidences {
-            weights.iter().for_each(|weight| add(*pair, kind, *weight));
+            weights.iter().for_each(|weight| add(*pair, kind, weight.min(kind.definition().most)));
         }
     }
     let places: HashMap<&Host, usize> = servers

@@ -89,3 +89,46 @@ impl<'s, 'd> Case<'s, 'd> {
         &self.survey.speech[self.place]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        indicators, server,
+        testing::{answers, dossiers},
+    };
+
+    /// Every probe that a feature reads.
+    const PROBES: [&str; 9] = ["H1", "H2", "M1", "M2", "M3", "M4", "M7", "C1", "F1"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_servers_say_they_are_compared(
+            texts in proptest::collection::vec(r#"[\[\]{}",:0-9a-z.]{0,40}|"[^"\\]{0,60}"|\[\["","[a-z.]{1,9}",\[\]\]\]"#, 12),
+            hosts in proptest::collection::vec("[a-c]\\.example|10\\.0\\.0\\.[1-3]", 4),
+        ) {
+            let visits: Vec<_> = hosts
+                .iter()
+                .zip(texts.chunks(3))
+                .zip(0..)
+                .map(|((host, texts), second)| {
+                    let said: Vec<_> = PROBES.iter().zip(texts.iter().cycle()).map(|(p, t)| (*p, t.as_str())).collect();
+                    answers(&format!("tcp://{host}:50001"), second, &said)
+                })
+                .collect();
+            let dossiers = dossiers(&visits);
+            let survey = Survey::of(server::join(&dossiers), &Context { previous: &[], system: &|_| Some(1) });
+            prop_assert_eq!(survey.attribution.of_server.len(), survey.servers.len());
+            for place in 0..survey.servers.len() {
+                for definition in indicators::catalogue() {
+                    let found = definition.finding(&Case { survey: &survey, place });
+                    prop_assert!(found.is_none_or(|finding| !finding.evidence.is_empty()));
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Events of several servers that may have happened at one moment, and how much that says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::SignedDuration;
 
@@ -30,14 +30,13 @@ impl Sharpness {
 const WIDESPREAD: usize = 256;
 
 /// Pairs of servers with the weight of their coincidences: for each −log₁₀ of the share of servers to which the like
-/// happened at that time, at most `most`. Two servers that `together` explains are passed over.
+/// happened at that time. Two servers that `together` explains are passed over.
 pub(super) fn coincidences(
     events: &[&[Event]],
     sharpness: Sharpness,
-    most: f64,
     together: impl Fn(usize, usize) -> bool,
 ) -> HashMap<(usize, usize), Vec<f64>> {
-    let mut by_kind: HashMap<Mark, Vec<(&Event, usize)>> = HashMap::new();
+    let mut by_kind: BTreeMap<Mark, Vec<(&Event, usize)>> = BTreeMap::new();
     for (server, events) in events.iter().enumerate() {
         for event in events.iter().filter(|event| event.by.duration_since(event.after) <= sharpness.window) {
             by_kind.entry(event.what).or_default().push((event, server));
@@ -58,7 +57,7 @@ pub(super) fn coincidences(
             if all > WIDESPREAD {
                 continue;
             }
-            let weight = share(all, events.len()).min(most);
+            let weight = share(all, events.len());
             for (_, other) in later.into_iter().filter(|(_, other)| other != server) {
                 let pair = (*server.min(other), *server.max(other));
                 if weight > 0.0 && !together(pair.0, pair.1) {
@@ -94,11 +93,11 @@ mod tests {
         let near = [event(30, 90)];
         let mut events: Vec<&[Event]> = vec![&one, &near, &later, &vague];
         events.resize(40, &[]);
-        let pairs = coincidences(&events, SHARP, 0.7, |_, _| false);
+        let pairs = coincidences(&events, SHARP, |_, _| false);
         assert_eq!(pairs.keys().collect::<Vec<_>>(), [&(0, 1)]);
-        assert_eq!(pairs[&(0, 1)], [0.7]);
-        assert!(coincidences(&events, SHARP, 0.7, |_, _| true).is_empty());
+        assert_eq!(pairs[&(0, 1)], [share(2, 40)]);
+        assert!(coincidences(&events, SHARP, |_, _| true).is_empty());
         let everybody: Vec<&[Event]> = vec![&one; 40];
-        assert!(coincidences(&everybody, SHARP, 0.7, |_, _| false).is_empty());
+        assert!(coincidences(&everybody, SHARP, |_, _| false).is_empty());
     }
 }

@@ -94,6 +94,13 @@ mod tests {
     }
 
     #[test]
+    fn i22_does_not_mean_outages_of_everybody() {
+        let all = (0..40)
+            .flat_map(|n| watched(&format!("203.{n}.113.1"), if n < 20 { &[10, 30, 60] } else { &[] }));
+        assert!(found(22, &all.collect::<Vec<_>>(), "203.1.113.1").is_none());
+    }
+
+    #[test]
     fn i22_does_not_mean_one_datacentre_nor_two_outages() {
         let place = network(["192.0.2.1", "192.0.3.1"], &[&[10, 30, 60], &[10, 30, 60]]);
         assert!(found(22, &place, "192.0.2.1").is_none());
