@@ -131,7 +131,7 @@ fn lies_are_found_and_the_honest_are_not_accused() -> anyhow::Result<()> {
         // At once: most of the time is spent waiting for servers that take theirs.
         let scans = SCENARIOS
             .iter()
-            .zip(9_300..)
+            .zip(9_400..)
             .map(|((scenario, rounds), seed)| scope.spawn(move || complaints(scenario, seed, *rounds)));
         let scans: Vec<_> = scans.collect();
         let ended = scans.into_iter().map(|scan| scan.join().expect("no panic"));

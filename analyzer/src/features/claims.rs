@@ -1,7 +1,7 @@
 //! What a host says of the chain and of the mempool's prices.
 //!
 //! Everything is kept by what we asked, and what is equal is kept once: what was said, how often in a row, and the
-//! first and the latest exchange that show it. Visits in another's name are left to the comparison of twins, except
+//! first and the second exchange that show it. Visits in another's name are left to the comparison of twins, except
 //! that what contradicts itself does so whoever asked.
 
 mod contradictions;
@@ -88,7 +88,7 @@ impl Claims {
             }
             for output in proof::outputs(turn).into_iter().flatten() {
                 if let Some(values) = entry(&mut self.outputs, output.outpoint) {
-                    values.say(output.value.to_sat(), turn.digest());
+                    values.say(output.value.to_sat(), || turn.digest());
                 }
             }
         }
@@ -106,11 +106,11 @@ impl Claims {
 
     /// Takes in what is buried of a block or a history.
     fn take_buried(&mut self, turn: &Turn<'_>, floor: u32) {
-        let header = proof::header(turn).filter(|(height, ..)| *height <= floor);
-        if let Some((height, header, digest)) = header
+        let header = proof::header(turn).filter(|(height, _)| *height <= floor);
+        if let Some((height, header)) = header
             && let Some(hashes) = entry(&mut self.headers, height)
         {
-            hashes.say(header.block_hash(), digest);
+            hashes.say(header.block_hash(), || turn.digest());
         }
         let lines = proof::history(turn).and_then(|items| buried(&items, floor));
         if let (Some(script), Some(lines)) = (turn.script(), lines)
@@ -118,7 +118,7 @@ impl Claims {
         {
             let same = told.latest().map(|said| &said.what.lines).filter(|known| **known == lines);
             let lines = same.map_or(lines, Lines::clone);
-            told.say(Told { lines, floor }, turn.digest());
+            told.say(Told { lines, floor }, || turn.digest());
         }
     }
 }

@@ -12,7 +12,6 @@ use electrum::{
     Network,
     proof::{self, Branch, ChainFault, RunForm, TxError, merkle},
 };
-use model::finding::Digest;
 use serde::Deserialize;
 
 use super::{Proof, Shown, Step, Subject};
@@ -25,12 +24,12 @@ const LARGEST: usize = 40_000;
 const HEADER: &str = "blockchain.block.header";
 
 /// Headers of a visit by height, each with the exchange that it came in.
-type Headers = BTreeMap<u32, (Header, Digest)>;
+type Headers<'r, 'v> = BTreeMap<u32, (Header, &'r Turn<'v>)>;
 
 pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
     let network = reading.visit.network;
-    let headers: Headers =
-        reading.turns.iter().filter_map(header).map(|(h, header, at)| (h, (header, at))).collect();
+    let with_height = |turn| header(turn).map(|(height, header)| (height, (header, turn)));
+    let headers: Headers<'_, '_> = reading.turns.iter().filter_map(with_height).collect();
     let of_turn = |turn: &Turn<'_>| match turn.method() {
         "server.features" => genesis(turn, network),
         "blockchain.headers.subscribe" => tip(turn, network),
@@ -46,10 +45,10 @@ pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
 }
 
 /// The header that was asked for by its height, and the height.
-pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header, Digest)> {
+pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header)> {
     let [height]: [u32; 1] = turn.params().filter(|_| turn.method() == HEADER)?;
     let hex: String = turn.result()?;
-    Some((height, proof::header::decode(&hex).ok()?, turn.digest()))
+    Some((height, proof::header::decode(&hex).ok()?))
 }
 
 /// The best block, as it was told.
@@ -106,9 +105,9 @@ fn tip(turn: &Turn<'_>, network: Network) -> Option<Proof> {
 }
 
 fn single(turn: &Turn<'_>, network: Network) -> Option<Proof> {
-    let (height, header, digest) = header(turn)?;
+    let (height, header) = header(turn)?;
     let (subject, step) = work(&[header], height, network, Subject::Header(height));
-    Some(Proof { subject, rests_on: vec![digest], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.digest()], steps: vec![step] })
 }
 
 fn run(turn: &Turn<'_>, network: Network) -> Option<Proof> {
@@ -159,7 +158,7 @@ fn transaction(turn: &Turn<'_>) -> Option<Proof> {
     Some(Proof { subject: Subject::Transaction(asked), rests_on: vec![turn.digest()], steps: vec![step] })
 }
 
-fn branch(turn: &Turn<'_>, headers: &Headers) -> Option<Proof> {
+fn branch(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
     #[derive(Deserialize)]
     struct Proved {
         merkle: Vec<String>,
@@ -170,7 +169,7 @@ fn branch(turn: &Turn<'_>, headers: &Headers) -> Option<Proof> {
     climb(turn, txid, pos, &merkle, headers.get(&height)?, Subject::Branch(txid))
 }
 
-fn place(turn: &Turn<'_>, headers: &Headers) -> Option<Proof> {
+fn place(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
     #[derive(Deserialize)]
     struct Proved {
         // mempool's electrs calls it otherwise.
@@ -189,12 +188,12 @@ fn climb(
     txid: Txid,
     position: u64,
     entries: &[String],
-    (header, beside): &(Header, Digest),
+    (header, beside): &(Header, &Turn<'_>),
     subject: Subject,
 ) -> Option<Proof> {
     let due = Shown::Hash(sha256d::Hash::from_byte_array(header.merkle_root.to_byte_array()));
     let branch = Branch::parse(entries);
     let led = branch.and_then(|branch| merkle::verify(txid, position, &branch, header.merkle_root));
     let step = Step::succeeds("the branch leads from the transaction to the root in the header", due, &led);
-    Some(Proof { subject, rests_on: vec![turn.digest(), *beside], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.digest(), beside.digest()], steps: vec![step] })
 }

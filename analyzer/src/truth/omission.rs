@@ -72,7 +72,7 @@ impl History {
         for line in said.what.lines.iter() {
             let (voices, witnesses) = self.listed.entry(*line).or_default();
             if voices.insert(voice) && witnesses.len() < WITNESSES {
-                witnesses.push(said.latest);
+                witnesses.extend(said.evidence().next());
             }
         }
     }

@@ -43,10 +43,11 @@ impl FeesSaid {
         if told.iter().all(Option::is_none) || self.0.back().is_some_and(soon) {
             return;
         }
-        self.0.push_back((at, told));
-        if self.0.len() > MOST {
+        if self.0.len() == MOST {
             self.0.pop_front();
         }
+        self.0.reserve_exact(1);
+        self.0.push_back((at, told));
     }
 
     /// The samples, in the order of time.

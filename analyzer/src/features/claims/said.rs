@@ -15,16 +15,15 @@ pub struct Said<T> {
     /// How often in a row.
     pub times: u32,
     /// The first exchange that shows it.
-    pub first: Digest,
-    /// The latest.
-    pub latest: Digest,
+    first: Digest,
+    /// The second.
+    second: Option<Digest>,
 }
 
 impl<T> Said<T> {
     /// The exchanges that show it: two, where there are two.
     pub fn evidence(&self) -> impl Iterator<Item = Digest> + use<T> {
-        let second = (self.latest != self.first).then_some(self.latest);
-        [self.first].into_iter().chain(second)
+        [self.first].into_iter().chain(self.second)
     }
 }
 
@@ -39,23 +38,19 @@ impl<T> Default for Variants<T> {
 }
 
 impl<T: PartialEq> Variants<T> {
-    /// Notes what was said.
-    pub fn say(&mut self, what: T, digest: Digest) {
-        match self.0.back_mut().filter(|said| said.what == what) {
-            Some(said) => {
-                said.what = what;
-                said.times = said.times.saturating_add(1);
-                said.latest = digest;
-            }
-            None => {
-                // Mostly it stays at one, for each of many hosts.
-                self.0.reserve_exact(1);
-                self.0.push_back(Said { what, times: 1, first: digest, latest: digest });
-                if self.0.len() > MOST {
-                    self.0.pop_front();
-                }
-            }
+    /// Notes what was said by the exchange with this digest, which is only reckoned if it is kept.
+    pub fn say(&mut self, what: T, digest: impl Fn() -> Digest) {
+        if let Some(said) = self.0.back_mut().filter(|said| said.what == what) {
+            said.times = said.times.saturating_add(1);
+            said.second.get_or_insert_with(digest);
+            return;
         }
+        if self.0.len() == MOST {
+            self.0.pop_front();
+        }
+        // Mostly it stays at one, for each of many hosts.
+        self.0.reserve_exact(1);
+        self.0.push_back(Said { what, times: 1, first: digest(), second: None });
     }
 
     /// What was said last.
