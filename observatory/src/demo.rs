@@ -1,6 +1,6 @@
 //! `observatory demo`: a simulated network and a scan of it, in one process.
 
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,7 +9,7 @@ use simulator::world::files;
 use crate::{
     output, scan,
     scope::Scope,
-    simulate::{self, Simulated},
+    simulate::Simulated,
 };
 
 /// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
@@ -39,14 +39,15 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let servers = arguments.network.servers.or(Some(SERVERS));
-    let world = Simulated { servers, ..arguments.network }.world()?;
+    let network = Simulated { servers, ..arguments.network };
+    let world = Arc::new(network.world()?);
     files::write(&world, &arguments.out)?;
-    let _listening = simulate::serve(&world)?;
+    let served = network.serve(&world).await?;
     let seconds = began.elapsed().as_secs_f64();
     output::note(&format!("{} simulated servers listen after {seconds:.1} s. Scanning them.", world.len()));
     let archive = arguments.out.join("archive");
     let archive = archive.to_str().context("--out must be plain text")?.to_owned();
-    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive);
+    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive, served.names.address());
     scan::run(scan::Arguments::of(scope)).await?;
     output::note(&format!(
         "{:.1} s in all. {} says what is true of each server.",

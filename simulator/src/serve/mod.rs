@@ -7,14 +7,19 @@ mod accept;
 mod clock;
 mod connection;
 mod credentials;
+mod distance;
 mod hostile;
 mod lines;
+mod names;
+mod tenant;
 
 use std::{net::SocketAddr, sync::Arc};
 
 pub use accept::{Listening, ServeError, listen};
 pub use clock::Clock;
 pub use credentials::Credentials;
+pub use names::NameServer;
+pub use tenant::{Presence, Tenant};
 
 use crate::{
     SimTime,
@@ -56,8 +61,8 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// What is spoken there.
     pub transport: Transport,
-    /// Who answers.
-    pub server: Arc<Server>,
+    /// Who answers, as time goes on.
+    pub server: Arc<dyn Tenant>,
 }
 
 /// What carries the protocol.
