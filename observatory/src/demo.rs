@@ -6,11 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use simulator::world::files;
 
-use crate::{
-    output, scan,
-    scope::Scope,
-    simulate::Simulated,
-};
+use crate::{output, scan, scope::Scope, simulate::Simulated};
 
 /// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
 const SERVERS: usize = 60;

@@ -149,6 +149,14 @@ places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
             ("hostile = \"flood\"", &["line 9", "flood-line"]),
             ("hostile = \"reset-handshake\"", &["homes", "reset-handshake"]),
             ("hostile = \"markup\"\nports = { ws = 1 }", &["homes", "markup"]),
+            ("names = [\"electrum.com\"]", &["homes", "electrum.com", ".example"]),
+            ("names = [\"a.example\"]", &["homes", "a.example", "{n}"]),
+            ("names = [\"{x}.example\"]", &["homes", "{x}.example"]),
+            ("hosts-of = \"homes\"", &["homes", "hosts-of"]),
+            ("from-day = 3\nuntil-day = 3", &["homes", "until-day"]),
+            ("outages = [{ per-30-days = 1, minutes = 1, for = 1 }]", &["line 9", "for"]),
+            ("upgrades = [{ day = 1, to = \"Fulcrum-9\", within-minutes = 1 }]", &["homes", "Fulcrum-9"]),
+            ("fork-share = 2.0", &["homes", "fork-share"]),
         ] {
             let error = read(more).expect_err(more).to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");

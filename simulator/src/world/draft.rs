@@ -74,7 +74,7 @@ impl Draft {
     /// When its names change up to the last day.
     pub(super) fn renamings(&self, calendar: Calendar) -> impl Iterator<Item = SimTime> + use<> {
         let hours = self.called().0.renamed_after;
-        let end = calendar.day(calendar.last_day);
+        let end = calendar.day(calendar.last_day + 1);
         let moment = move |turn| hours.map(|hours| calendar.day(0) + HOUR * hours.get() * turn);
         (1..).map_while(moment).take_while(move |moment| *moment <= end)
     }
