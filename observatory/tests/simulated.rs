@@ -44,6 +44,13 @@ impl Simulation {
         truths(self.folder.path())
     }
 
+    /// Who resolves its names, as it says itself.
+    fn resolver(&self) -> anyhow::Result<String> {
+        let command = fs::read_to_string(self.folder.path().join("scan.txt"))?;
+        let mut words = command.split_whitespace().skip_while(|word| *word != "--resolver");
+        Ok(words.nth(1).context("a resolver")?.to_owned())
+    }
+
     /// Interrupts it as Ctrl-C does, and says whether it ended well.
     fn end(mut self) -> anyhow::Result<bool> {
         ensure!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?.success());
@@ -87,9 +94,26 @@ fn wrong(truth: &Value, row: &Value) -> Option<String> {
     (!fits).then(|| format!("{truth}: {identified}"))
 }
 
+/// The first seconds of the world, in which a test looks at it.
+const LOOKED_AT: u64 = 600;
+
+/// Whether a server is there from the beginning.
+fn is_there(truth: &Value) -> bool {
+    truth["exists"]["from"].as_u64().is_none_or(|from| from == 0)
+}
+
+/// Whether a server is up while a test looks.
+fn is_up(truth: &Value) -> bool {
+    let meets = |outage: &Value| {
+        outage["from"].as_u64() < Some(LOOKED_AT) && outage["until"].as_u64().is_none_or(|until| until > 0)
+    };
+    !truth["outages"].as_array().is_some_and(|outages| outages.iter().any(meets))
+}
+
 fn scanned(name: &str, seed: u64) -> anyhow::Result<Vec<String>> {
     let simulation = Simulation::start(name, seed)?;
     let (seeds, archive) = (simulation.path("seeds.txt")?, simulation.path("archive")?);
+    let resolver = simulation.resolver()?;
     let scan = observatory(&[
         "scan",
         "--network",
@@ -99,17 +123,22 @@ fn scanned(name: &str, seed: u64) -> anyhow::Result<Vec<String>> {
         "--archive",
         &archive,
         "--allow-private",
+        "--resolver",
+        &resolver,
         "--json",
     ])?;
     ensure!(scan.status.success(), "{name}: {}", String::from_utf8_lossy(&scan.stderr));
     let rows: Vec<Value> =
         serde_json::Deserializer::from_slice(&scan.stdout).into_iter().collect::<Result<_, _>>()?;
     let rows: BTreeMap<&str, &Value> = rows.iter().map(|row| (text(&row["server"]), row)).collect();
-    let truths = simulation.truths()?;
-    let everybody: BTreeSet<&str> = truths.iter().map(|truth| text(&truth["server"])).collect();
+    let truths: Vec<Value> = simulation.truths()?.into_iter().filter(is_there).collect();
+    let hosts = |truth| -> &[Value] { Value::as_array(truth).map_or(&[], Vec::as_slice) };
+    let everybody: BTreeSet<&str> =
+        truths.iter().flat_map(|truth| hosts(&truth["hosts"])).map(text).collect();
     ensure!(rows.keys().copied().collect::<BTreeSet<_>>() == everybody, "{name}: {:?}", rows.keys());
     let honest = truths
         .iter()
+        .filter(|truth| is_up(truth))
         .filter(|truth| truth["claims"].is_null() && truth["expected"].as_array().is_some_and(Vec::is_empty));
     let complaints: Vec<String> = honest
         .filter_map(|truth| wrong(truth, rows.get(text(&truth["server"]))?))

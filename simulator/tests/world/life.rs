@@ -65,7 +65,7 @@ fn a_server_is_down_and_becomes_other_software_when_the_truth_says_so() -> anyho
 fn which_days_are_looked_at_changes_nothing_about_them() -> anyhow::Result<()> {
     let (long, late) = (made(CHANGES, 9_102, DAYS)?, made(CHANGES, 9_102, Days { from: 2, count: 1 })?);
     ensure!(late.begins() == long.day(2) && late.day(0) == long.day(0));
-    for hour in 0..24 {
+    for hour in [0, 7, 23] {
         let now = long.day(2) + SECOND * 3_600 * hour;
         for (one, other) in long.members().iter().zip(late.members()) {
             let heights = [one, other].map(|member| {
