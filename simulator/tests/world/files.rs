@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fs, net::IpAddr, path::Path};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use simulator::world::{Truth, World, files};
+use simulator::world::{Days, Truth, World, files};
 
-use crate::support::kinds;
+use crate::support::{CHANGES, KINDS, kinds, made};
 
 fn written(world: &World) -> anyhow::Result<BTreeMap<&'static str, Vec<u8>>> {
     let folder = tempfile::tempdir()?;
@@ -17,9 +17,11 @@ fn written(world: &World) -> anyhow::Result<BTreeMap<&'static str, Vec<u8>>> {
 
 #[test]
 fn a_seed_decides_every_byte() -> anyhow::Result<()> {
-    let (one, again, other) = (kinds(1)?, kinds(1)?, kinds(2)?);
-    ensure!(written(&one)? == written(&again)?);
-    ensure!(written(&one)? != written(&other)?);
+    for scenario in [KINDS, CHANGES] {
+        let [one, again, other] = [1, 1, 2].map(|seed| made(scenario, seed, Days::default()));
+        let one = written(&one?)?;
+        ensure!(one == written(&again?)? && one != written(&other?)?);
+    }
     Ok(())
 }
 

@@ -23,7 +23,11 @@ const BOUND: Duration = Duration::from_secs(20);
 pub(crate) const ELECTRUM: &str = "electrum/4.8.1";
 
 /// One server of each kind, of two implementations.
-const KINDS: &str = include_str!("kinds.toml");
+pub(crate) const KINDS: &str = include_str!("kinds.toml");
+
+/// A server that upgrades, one that is down at times, a name that changes hands, names that are renewed, and a server
+/// with two addresses.
+pub(crate) const CHANGES: &str = include_str!("changes.toml");
 
 pub(crate) fn kinds(seed: u64) -> anyhow::Result<World> {
     made(KINDS, seed, Days::default())
