@@ -1,16 +1,12 @@
 //! `observatory demo`: a simulated network, a scan of it, and what follows from that, in one process.
 
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use clap::Args;
 use simulator::world::files;
 
-use crate::{
-    analyze, output, scan,
-    scope::Scope,
-    simulate::{self, Simulated},
-};
+use crate::{analyze, output, scan, scope::Scope, simulate::Simulated};
 
 /// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
 const SERVERS: usize = 60;
@@ -39,14 +35,16 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let servers = arguments.network.servers.or(Some(SERVERS));
-    let world = Simulated { servers, ..arguments.network }.world()?;
+    let network = Simulated { servers, ..arguments.network };
+    let world = Arc::new(network.world()?);
     files::write(&world, &arguments.out)?;
-    let _listening = simulate::serve(&world)?;
+    let served = network.serve(&world).await?;
     let seconds = began.elapsed().as_secs_f64();
     output::note(&format!("{} simulated servers listen after {seconds:.1} s. Scanning them.", world.len()));
     let archive = arguments.out.join("archive");
     let archive = archive.to_str().context("--out must be plain text")?.to_owned();
-    let scope = Scope::on_this_machine(arguments.out.join("seeds.txt"), archive.clone());
+    let seeds = arguments.out.join("seeds.txt");
+    let scope = Scope::on_this_machine(seeds, archive.clone(), served.names.address());
     scan::run(scan::Arguments::of(scope)).await?;
     let geoip = ["geo.mmdb", "asn.mmdb"].map(|name| arguments.out.join(name)).to_vec();
     analyze::run(&analyze::Arguments::of(archive, arguments.out.join("report"), geoip)).await?;

@@ -91,8 +91,8 @@ impl From<Profile> for agenda::Profile {
 }
 
 impl Scope {
-    /// A deep round to each server of a list on this machine, as a demonstration needs it.
-    pub(crate) fn on_this_machine(seeds: PathBuf, archive: String) -> Self {
+    /// A deep round to each server of a list on this machine, as a demonstration needs it, which has a name server for it.
+    pub(crate) fn on_this_machine(seeds: PathBuf, archive: String, resolver: SocketAddr) -> Self {
         Self {
             network: Network::Regtest,
             seeds: vec![seeds],
@@ -109,7 +109,7 @@ impl Scope {
             max_servers: NonZeroUsize::MIN.saturating_add(19_999),
             exclude: Vec::new(),
             exclusions: Vec::new(),
-            resolver: None,
+            resolver: Some(resolver),
         }
     }
 

@@ -96,7 +96,7 @@ impl Network {
             let kind =
                 Mischief::ALL.iter().find(|kind| truth.behaviours.iter().any(|name| name == kind.name()));
             let outcomes = kind.map_or(&["answered"][..], |kind| expected(*kind));
-            match rows.get(&truth.server.to_string()) {
+            match rows.get(truth.server.as_str()) {
                 None => Some(format!("{kind:?}: no row")),
                 Some(row) if row["outcome"].as_str().is_some_and(|o| outcomes.contains(&o)) => match kind {
                     None if row["implementation"]["identified"]["name"] != truth.implementation => {
@@ -189,7 +189,7 @@ async fn the_table_says_nothing_in_a_servers_words() -> anyhow::Result<()> {
     let mut complaints = run.control_characters();
     let shown = String::from_utf8_lossy(&run.stdout);
     complaints.extend(treacherous(&shown).into_iter().chain(treacherous(&run.complaint())));
-    for truth in network.world.truths().filter(|truth| !shown.contains(&truth.server.to_string())) {
+    for truth in network.world.truths().filter(|truth| !shown.contains(truth.server.as_str())) {
         complaints.push(format!("{truth:?} is not shown"));
     }
     if shown.lines().any(|line| line.trim_start().starts_with("forged")) {

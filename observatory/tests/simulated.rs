@@ -18,6 +18,60 @@ fn observatory(arguments: &[&str]) -> anyhow::Result<Output> {
     Ok(command.args(arguments).env("NO_COLOR", "1").output()?)
 }
 
+/// A network that is being served by the program.
+struct Simulation {
+    child: Child,
+    folder: tempfile::TempDir,
+    announced: String,
+}
+
+impl Simulation {
+    fn start(scenario: &str, seed: u64) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
+        command.args(["simulate", "--scenario", scenario, "--servers", "12", "--seed", &seed.to_string()]);
+        let mut child = command.arg("--out").arg(folder.path()).stderr(Stdio::piped()).spawn()?;
+        let mut announced = String::new();
+        BufReader::new(child.stderr.take().context("standard error")?).read_line(&mut announced)?;
+        let simulation = Self { child, folder, announced };
+        ensure!(simulation.announced.contains("listen at"), "{scenario}: {}", simulation.announced);
+        Ok(simulation)
+    }
+
+    fn path(&self, name: &str) -> anyhow::Result<String> {
+        Ok(self.folder.path().join(name).to_str().context("a path in UTF-8")?.to_owned())
+    }
+
+    fn truths(&self) -> anyhow::Result<Vec<Value>> {
+        truths(self.folder.path())
+    }
+
+    /// Who resolves its names, as it says itself.
+    fn resolver(&self) -> anyhow::Result<String> {
+        let command = fs::read_to_string(self.folder.path().join("scan.txt"))?;
+        let mut words = command.split_whitespace().skip_while(|word| *word != "--resolver");
+        Ok(words.nth(1).context("a resolver")?.to_owned())
+    }
+
+    /// Interrupts it as Ctrl-C does, and says whether it ended well.
+    fn end(mut self) -> anyhow::Result<bool> {
+        ensure!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?.success());
+        Ok(self.child.wait()?.success())
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn truths(folder: &Path) -> anyhow::Result<Vec<Value>> {
+    Ok(serde_json::from_slice(&fs::read(folder.join("truth.json"))?)?)
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -42,9 +96,26 @@ fn wrong(truth: &Value, row: &Value) -> Option<String> {
     (!fits).then(|| format!("{truth}: {identified}"))
 }
 
+/// The first seconds of the world, in which a test looks at it.
+const LOOKED_AT: u64 = 600;
+
+/// Whether a server is there from the beginning.
+fn is_there(truth: &Value) -> bool {
+    truth["exists"]["from"].as_u64().is_none_or(|from| from == 0)
+}
+
+/// Whether a server is up while a test looks.
+fn is_up(truth: &Value) -> bool {
+    let meets = |outage: &Value| {
+        outage["from"].as_u64() < Some(LOOKED_AT) && outage["until"].as_u64().is_none_or(|until| until > 0)
+    };
+    !truth["outages"].as_array().is_some_and(|outages| outages.iter().any(meets))
+}
+
 fn scanned(name: &str, seed: u64) -> anyhow::Result<Vec<String>> {
     let simulation = Simulation::start(name, 12, seed)?;
     let (seeds, archive) = (simulation.path("seeds.txt")?, simulation.path("archive")?);
+    let resolver = simulation.resolver()?;
     let scan = observatory(&[
         "scan",
         "--network",
@@ -54,17 +125,22 @@ fn scanned(name: &str, seed: u64) -> anyhow::Result<Vec<String>> {
         "--archive",
         &archive,
         "--allow-private",
+        "--resolver",
+        &resolver,
         "--json",
     ])?;
     ensure!(scan.status.success(), "{name}: {}", String::from_utf8_lossy(&scan.stderr));
     let rows: Vec<Value> =
         serde_json::Deserializer::from_slice(&scan.stdout).into_iter().collect::<Result<_, _>>()?;
     let rows: BTreeMap<&str, &Value> = rows.iter().map(|row| (text(&row["server"]), row)).collect();
-    let truths = simulation.truths()?;
-    let everybody: BTreeSet<&str> = truths.iter().map(|truth| text(&truth["server"])).collect();
+    let truths: Vec<Value> = simulation.truths()?.into_iter().filter(is_there).collect();
+    let hosts = |truth| -> &[Value] { Value::as_array(truth).map_or(&[], Vec::as_slice) };
+    let everybody: BTreeSet<&str> =
+        truths.iter().flat_map(|truth| hosts(&truth["hosts"])).map(text).collect();
     ensure!(rows.keys().copied().collect::<BTreeSet<_>>() == everybody, "{name}: {:?}", rows.keys());
     let honest = truths
         .iter()
+        .filter(|truth| is_up(truth))
         .filter(|truth| truth["claims"].is_null() && truth["expected"].as_array().is_some_and(Vec::is_empty));
     let complaints: Vec<String> = honest
         .filter_map(|truth| wrong(truth, rows.get(text(&truth["server"]))?))

@@ -3,7 +3,11 @@
 //!
 //! There is nobody to be polite to, so each visit has a ledger of its own; what it may spend is the same.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use electrum::{Endpoint, limits::Limits, meter::Meter, session::Session, tls};
 use jiff::Timestamp;
@@ -37,20 +41,46 @@ pub struct Connection<S> {
     pub round_trip: Duration,
 }
 
-/// Visits a server over a connection; none stands for a server that is not there. The visit began at a time of the
-/// simulated world; `lot` decides the ids of its requests.
+/// How far one gets on the way to a server.
+#[derive(Debug)]
+pub enum Reached<S> {
+    /// Its name has no address any more.
+    NoAddress,
+    /// Nobody listens.
+    Nobody,
+    /// The server.
+    Server(Connection<S>),
+}
+
+/// Where a visit goes, and when.
+#[derive(Clone, Debug)]
+pub struct Goal {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// What its name resolves to; empty for an address.
+    pub addresses: BTreeSet<IpAddr>,
+    /// When it begins, by the calendar of the simulated world.
+    pub at: Timestamp,
+    /// Decides the ids of the requests.
+    pub lot: u32,
+}
+
+/// Visits a server, as far as one gets.
 pub async fn visit<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     caller: &Caller,
-    endpoint: &Endpoint,
+    goal: Goal,
     agenda: &Agenda,
-    at: Timestamp,
-    lot: u32,
-    connection: Option<Connection<S>>,
+    reached: Reached<S>,
 ) -> Visited {
-    let mut visit = caller.begin(endpoint.clone(), agenda, at);
-    let (course, objects) = match connection {
-        None => (Course::new(Outcome::ConnectionRefused, "connection refused".to_owned()), None),
-        Some(connection) => converse(caller, &mut visit, agenda, lot, connection).await,
+    let Goal { endpoint, addresses, at, lot } = goal;
+    let mut visit = caller.begin(endpoint, agenda, at);
+    visit.resolution.addresses = addresses;
+    let (course, objects) = match reached {
+        Reached::NoAddress => {
+            (Course::new(Outcome::NameUnresolved, "the name has no such address".to_owned()), None)
+        }
+        Reached::Nobody => (Course::new(Outcome::ConnectionRefused, "connection refused".to_owned()), None),
+        Reached::Server(connection) => converse(caller, &mut visit, agenda, lot, connection).await,
     };
     visit.outcome = course.outcome;
     visit.detail = course.detail;

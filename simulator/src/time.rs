@@ -12,6 +12,8 @@ pub struct SimTime(u64);
 impl SimTime {
     /// When the world began.
     pub const START: Self = Self(0);
+    /// When it ends: later than anything that happens.
+    pub const END: Self = Self(u64::MAX);
 
     /// So many milliseconds after the world began.
     #[must_use]

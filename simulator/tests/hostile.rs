@@ -40,7 +40,7 @@ impl Served {
     /// What is heard of an answer to this, up to so many bytes; and how the connection was then.
     async fn hear(&self, kind: Mischief, asked: &[u8], most: usize) -> anyhow::Result<(Vec<u8>, End)> {
         let truth = self.world.truths().find(|truth| truth.behaviours == [kind.name()]);
-        let mut stream = match TcpStream::connect((truth.context(kind.name())?.server, 50_001)).await {
+        let mut stream = match TcpStream::connect((truth.context(kind.name())?.addresses[0], 50_001)).await {
             // Who is reset as soon as he is accepted may hear of it while he connects.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok((Vec::new(), End::Reset)),
             connected => connected?,

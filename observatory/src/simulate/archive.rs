@@ -1,7 +1,6 @@
 //! `observatory simulate --archive`: a history of visits, written by as many threads as there are processors.
 
 use std::{
-    num::NonZeroU32,
     sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
@@ -17,7 +16,7 @@ use scanner::caller::Caller;
 use simulator::{chance::Chance, world::World};
 use tokio::runtime::Builder;
 
-use super::history::History;
+use super::{Simulated, history::History};
 use crate::{
     output::{self, Usage},
     scan::{keep_objects, product},
@@ -33,9 +32,6 @@ pub(super) struct Arguments {
     /// Serve nothing, and write visits to this archive: a directory or a URL
     #[arg(long, value_name = "DIR|URL")]
     pub(super) archive: Option<String>,
-    /// Days over which servers are visited
-    #[arg(long, value_name = "N", default_value = "1", requires = "archive")]
-    days: NonZeroU32,
     /// From one visit to a server to the next: 1h, 24h
     #[arg(long, value_name = "DURATION", default_value = "24h", requires = "archive")]
     every: SignedDuration,
@@ -45,10 +41,10 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    fn history(&self, seed: u64) -> Result<History, Usage> {
+    fn history(&self, seed: u64, days: u32) -> Result<History, Usage> {
         let every: Duration =
             self.every.try_into().map_err(|_| Usage("--every cannot be negative".to_owned()))?;
-        let days = Duration::from_secs(24 * 3_600) * self.days.get();
+        let days = Duration::from_secs(24 * 3_600) * days;
         let rounds = days.as_nanos().checked_div(every.as_nanos()).unwrap_or(0);
         let rounds = u32::try_from(rounds).ok().filter(|rounds| *rounds > 0);
         let rounds =
@@ -62,12 +58,14 @@ impl Arguments {
 /// # Errors
 /// [`Usage`] for times that make no sense; else what kept the archive from being written.
 pub(super) async fn write(
-    world: Arc<World>,
+    world: &World,
     place: &str,
     arguments: &Arguments,
-    seed: u64,
+    network: &Simulated,
 ) -> anyhow::Result<()> {
-    let (began, history, archive) = (Instant::now(), arguments.history(seed)?, Archive::open(place)?);
+    let seed = network.seed;
+    let (began, history) = (Instant::now(), arguments.history(seed, network.days)?);
+    let archive = Archive::open(place)?;
     let mut caller = Caller {
         network: Network::Regtest,
         vantage: VANTAGE.to_owned(),
@@ -76,7 +74,7 @@ pub(super) async fn write(
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     if arguments.profile == Profile::Deep
-        && let Some(objects) = alone(|| history.objects(&caller, &world))?
+        && let Some(objects) = alone(|| history.objects(&caller, world))?
     {
         keep_objects(&archive, Network::Regtest, &objects).await?;
         caller.objects = Arc::new(objects).into();
@@ -85,7 +83,7 @@ pub(super) async fn write(
     let bar = bar(world.len() as u64 * u64::from(history.rounds));
     let written = thread::scope(|scope| {
         let share = |first: usize| {
-            let (world, caller, archive, bar) = (&world, &caller, &archive, &bar);
+            let (caller, archive, bar) = (&caller, &archive, &bar);
             scope.spawn(move || {
                 let places: Vec<usize> = (first..world.len()).step_by(threads).collect();
                 alone(|| async {

@@ -11,7 +11,7 @@ use super::{
     climate,
     diary::{Diary, Touch},
     lock::{Kind, Lock},
-    plan::BARREN,
+    plan::{BARREN, ChainPlan},
     segment::Payment,
 };
 use crate::chance::{Chance, whole};
@@ -25,6 +25,8 @@ const LARGEST: u64 = 200_000_000;
 /// Blocks hold from 5 to 13 transactions, or more where the diary has more.
 const FEWEST: usize = 5;
 const SPREAD: usize = 9;
+/// Thin blocks hold 1 or 2.
+const THIN: usize = 2;
 /// So many coins are enough: beyond that some transactions gather them.
 const ENOUGH: usize = 400;
 /// So few coins are scarce: change is spent again in the same block.
@@ -57,7 +59,7 @@ struct Output {
 
 /// The coins of all who spend.
 pub(super) struct Economy<'a> {
-    seed: u64,
+    plan: &'a ChainPlan,
     diary: &'a Diary,
     /// Coins of scripts of the diary, by script, the oldest first.
     held: Vec<VecDeque<Coin>>,
@@ -68,9 +70,9 @@ pub(super) struct Economy<'a> {
 }
 
 impl<'a> Economy<'a> {
-    pub(super) fn new(seed: u64, diary: &'a Diary) -> Self {
+    pub(super) fn new(plan: &'a ChainPlan, diary: &'a Diary) -> Self {
         let held = vec![VecDeque::new(); diary.locks.len()];
-        Self { seed, diary, held, purse: Vec::new(), young: VecDeque::new() }
+        Self { plan, diary, held, purse: Vec::new(), young: VecDeque::new() }
     }
 
     /// What is paid in the block at a height. Heights come one after the other.
@@ -79,10 +81,12 @@ impl<'a> Economy<'a> {
             return Vec::new();
         }
         self.purse.extend(self.young.pop_front());
-        let mut chance = Chance::new(self.seed, "payments", &[height.into()]);
-        let usual = climate::feerate(self.seed, height);
+        let mut chance = Chance::new(self.plan.seed_at(height), "payments", &[height.into()]);
+        let usual = climate::feerate(self.plan.seed, height);
+        let (fewest, spread) = if self.plan.is_thin(height) { (1, THIN) } else { (FEWEST, SPREAD) };
+        let others = fewest + chance.index(spread);
         let mut later = Vec::new();
-        let payments = errands(self.diary.at(height), &mut chance)
+        let payments = errands(self.diary.at(height), others, &mut chance)
             .into_iter()
             .filter_map(|errand| self.pay(&errand, usual, &mut chance, &mut later))
             .collect();
@@ -200,8 +204,8 @@ impl<'a> Economy<'a> {
 }
 
 /// What each transaction of a block has to do. Most of the diary's touches go together by two; change that belongs
-/// to a script has a transaction of its own; and others pay in between.
-fn errands(touches: &[Touch], chance: &mut Chance) -> Vec<Vec<Touch>> {
+/// to a script has a transaction of its own; and others pay in between, until there are so many in all.
+fn errands(touches: &[Touch], all: usize, chance: &mut Chance) -> Vec<Vec<Touch>> {
     let alone = |touch: &Touch| matches!(touch, Touch::Spends { change: Some(_), .. });
     let mut errands: Vec<Vec<Touch>> = Vec::new();
     for touch in touches {
@@ -214,7 +218,7 @@ fn errands(touches: &[Touch], chance: &mut Chance) -> Vec<Vec<Touch>> {
             _ => errands.push(vec![*touch]),
         }
     }
-    for _ in errands.len()..FEWEST + chance.index(SPREAD) {
+    for _ in errands.len()..all {
         errands.insert(chance.index(errands.len() + 1), Vec::new());
     }
     errands

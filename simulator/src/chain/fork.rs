@@ -25,6 +25,13 @@ pub(crate) struct Fork {
     pub(crate) found: Vec<SimTime>,
 }
 
+impl Fork {
+    /// Whether a node that has heard of the chain up to a height may be on it, now or before it hears of more.
+    pub(crate) fn matters_at(&self, trunk: u32) -> bool {
+        self.common <= trunk && self.segment.next() > trunk
+    }
+}
+
 /// What a fork is made of.
 pub(super) struct Beside<'a> {
     pub(super) seed: u64,

@@ -16,12 +16,15 @@ mod tree;
 mod wallet;
 mod work;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bitcoin::hashes::Hash as _;
 use electrum::proof::ScriptHash;
 
-use self::{diary::Diary, economy::Economy, fork::Beside, lock::Lock, work::Frame};
+use self::{diary::Diary, economy::Economy, fork::Beside, lock::Lock, pending::Crowds, work::Frame};
 use crate::{SimTime, chance::Chance};
 
 pub(crate) use self::{
@@ -49,8 +52,7 @@ pub struct Chain {
     found: Vec<SimTime>,
     /// When the payments of those blocks are first heard of, the coinbases left out.
     born: Vec<Vec<SimTime>>,
-    /// Who arrives before each block, from [`CROWD_WAITS`] blocks before the beginning on.
-    crowd: Vec<Vec<Stranger>>,
+    crowds: Crowds,
     scripts: Vec<KnownScript>,
     wallet: TestWallet,
 }
@@ -76,7 +78,7 @@ impl Chain {
         let (balance, transactions) = holdings(&trunk, plan.blocks, &keys.locks());
         Ok(Self {
             born: births(plan, &trunk, &found),
-            crowd: crowd(plan, &found),
+            crowds: Crowds::default(),
             scripts: diary.known,
             wallet: keys.wallet(balance, transactions),
             plan: plan.clone(),
@@ -142,9 +144,10 @@ impl Chain {
     }
 
     /// The crowd that arrives between the block before a height and the block at it.
-    pub(crate) fn crowd(&self, height: u32) -> &[Stranger] {
-        let index = height.checked_sub(first_crowd(&self.plan)).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| self.crowd.get(index)).map_or(&[], Vec::as_slice)
+    pub(crate) fn crowd(&self, height: u32) -> Arc<[Stranger]> {
+        let Some(until) = self.found(height) else { return Arc::new([]) };
+        let since = height.checked_sub(1).and_then(|before| self.found(before)).unwrap_or_default();
+        self.crowds.at(height, || pending::crowd(&self.plan, height, since, until))
     }
 }
 
@@ -152,7 +155,7 @@ impl Chain {
 fn moments(plan: &ChainPlan) -> Vec<SimTime> {
     let mut now = SimTime::START;
     let moment = |height: u32| {
-        let chance = Chance::new(plan.seed, "found", &[height.into()]).unit();
+        let chance = Chance::new(plan.seed_at(height), "found", &[height.into()]).unit();
         now = now + plan.interval.mul_f64(-(1.0 - chance).ln());
         now
     };
@@ -160,7 +163,7 @@ fn moments(plan: &ChainPlan) -> Vec<SimTime> {
 }
 
 fn trunk(plan: &ChainPlan, diary: &Diary, found: &[SimTime]) -> Segment {
-    let mut economy = Economy::new(plan.seed, diary);
+    let mut economy = Economy::new(plan, diary);
     let mut trunk = Segment::new(0);
     let first = plan.first_block();
     let payments = first.txdata.into_iter().map(|transaction| Payment::new(transaction, Vec::new()));
@@ -173,7 +176,7 @@ fn trunk(plan: &ChainPlan, diary: &Diary, found: &[SimTime]) -> Segment {
         // No block may be older than the median of those before it.
         time = due.max(time + 1);
         let payments = economy.block(height);
-        let mut chance = Chance::new(plan.seed, "coinbase", &[height.into()]);
+        let mut chance = Chance::new(plan.seed_at(height), "coinbase", &[height.into()]);
         let miner = Lock::fresh(Kind::usual(&mut chance), &mut chance);
         let frame = Frame {
             parent,
@@ -200,22 +203,6 @@ fn births(plan: &ChainPlan, trunk: &Segment, found: &[SimTime]) -> Vec<Vec<SimTi
         pending::births(plan, height, *found, payments, &mut known)
     };
     (plan.blocks + 1..).zip(found).map(birth).collect()
-}
-
-fn first_crowd(plan: &ChainPlan) -> u32 {
-    (plan.blocks + 1).saturating_sub(CROWD_WAITS)
-}
-
-fn crowd(plan: &ChainPlan, found: &[SimTime]) -> Vec<Vec<Stranger>> {
-    let before = (first_crowd(plan)..=plan.blocks).map(|height| (height, SimTime::START));
-    let run = (plan.blocks + 1..).zip(found.iter().copied());
-    let mut since = SimTime::START;
-    let arrive = |(height, until)| {
-        let crowd = pending::crowd(plan, height, since, until);
-        since = until;
-        crowd
-    };
-    before.chain(run).map(arrive).collect()
 }
 
 /// What locks hold at a height, in satoshi, and how many transactions concern them.

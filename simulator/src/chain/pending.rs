@@ -1,6 +1,10 @@
 //! When transactions are first heard of, before a block has them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bitcoin::{Txid, hashes::Hash as _};
 
@@ -14,6 +18,9 @@ use crate::{
 const PATIENCE: f64 = 3.0;
 /// The most blocks for which the crowd waits.
 pub(crate) const CROWD_WAITS: u32 = 40;
+
+/// Crowds that are remembered: some more than one look at a mempool takes.
+const CROWDS: usize = 4 * CROWD_WAITS as usize;
 
 /// A transaction of the crowd: it fills mempools, and no server has a way to show more of it than its feerate.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +64,8 @@ pub(crate) fn patience(plan: &ChainPlan) -> Duration {
 }
 
 /// The crowd that arrives between the block before a height and the block at it.
-pub(super) fn crowd(plan: &ChainPlan, height: u32, since: SimTime, until: SimTime) -> Vec<Stranger> {
-    let mut chance = Chance::new(plan.seed, "crowd", &[height.into()]);
+pub(super) fn crowd(plan: &ChainPlan, height: u32, since: SimTime, until: SimTime) -> Arc<[Stranger]> {
+    let mut chance = Chance::new(plan.seed_at(height), "crowd", &[height.into()]);
     let usual = climate::feerate(plan.seed, height);
     let stranger = |_| {
         let feerate = climate::offer(usual, &mut chance);
@@ -74,4 +81,26 @@ pub(super) fn crowd(plan: &ChainPlan, height: u32, since: SimTime, until: SimTim
         }
     };
     (0..plan.crowd).map(stranger).collect()
+}
+
+/// Crowds that were asked for. All of them would fill gigabytes where the run lasts for months, and who asks for one
+/// asks for its neighbours next.
+#[derive(Debug, Default)]
+pub(super) struct Crowds(Mutex<BTreeMap<u32, Arc<[Stranger]>>>);
+
+impl Crowds {
+    /// The crowd at a height, made where it is not remembered.
+    pub(super) fn at(&self, height: u32, make: impl FnOnce() -> Arc<[Stranger]>) -> Arc<[Stranger]> {
+        let mut crowds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(crowd) = crowds.get(&height) {
+            return Arc::clone(crowd);
+        }
+        while crowds.len() >= CROWDS {
+            // Time goes on, mostly.
+            crowds.pop_first();
+        }
+        let crowd = make();
+        crowds.insert(height, Arc::clone(&crowd));
+        crowd
+    }
 }

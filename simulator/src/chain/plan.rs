@@ -9,6 +9,9 @@ use super::work;
 /// Blocks before the first coin may be spent: coinbases mature for a hundred.
 pub(super) const BARREN: u32 = 101;
 
+/// Blocks of the run, a week of them, that are as full as those before it.
+const FULL: u32 = 1_008;
+
 /// What a chain is to be like. Two chains of one plan are the same to the byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChainPlan {
@@ -16,6 +19,9 @@ pub struct ChainPlan {
     pub seed: u64,
     /// Its first block.
     pub genesis: Genesis,
+    /// The height of the last block that it has in common with the chain of the same plan that says none: above it
+    /// this one goes its own way, as Bitcoin Cash did.
+    pub splits_after: Option<u32>,
     /// The height of the tip when the world begins.
     pub blocks: u32,
     /// The number of blocks that are found after that. Then the chain stands still.
@@ -58,6 +64,7 @@ impl Default for ChainPlan {
         Self {
             seed: 1,
             genesis: Genesis::Regtest,
+            splits_after: None,
             blocks: 1_200,
             ahead: 1_008,
             start: 1_767_225_600,
@@ -99,6 +106,17 @@ impl ChainPlan {
             free = end;
         }
         Ok(())
+    }
+
+    /// What names the chance of a block.
+    pub(super) fn seed_at(&self, height: u32) -> u64 {
+        let apart = self.splits_after.is_some_and(|last| height > last);
+        if apart { !self.seed } else { self.seed }
+    }
+
+    /// Whether a block is so far ahead that a few payments will do for it: long runs must fit into memory.
+    pub(super) fn is_thin(&self, height: u32) -> bool {
+        height > self.blocks.saturating_add(FULL)
     }
 
     /// The height of the last block of all.

@@ -70,7 +70,7 @@ impl Pool {
             }
         }
         for height in (tip.trunk + 1).saturating_sub(CROWD_WAITS)..=tip.trunk + 1 {
-            for stranger in chain.crowd(height) {
+            for stranger in chain.crowd(height).iter() {
                 let here = stranger.gone > tip.height() && plan.notices(stranger.born) <= now;
                 if here && plan.takes(&stranger.txid, stranger.feerate) {
                     let (txid, feerate, vsize) = (stranger.txid, stranger.feerate, stranger.vsize);

@@ -24,7 +24,7 @@ impl Tip {
     pub(super) fn at(plan: &NodePlan, chain: &Chain, now: SimTime) -> Self {
         let trunk = trunk(plan, chain, now);
         // A fork's blocks are found before those of the chain, so where both are as long the fork came first.
-        let forks = (0..).zip(&chain.forks).filter(|(_, fork)| trunk >= fork.common);
+        let forks = (0..).zip(&chain.forks).filter(|(_, fork)| fork.matters_at(trunk));
         let ahead = forks.filter_map(|(number, fork)| {
             let heard = heights(fork).filter(|(height, found)| plan.hears(*height, *found) <= now);
             let top = heard.map(|(height, _)| height).max()?;
@@ -45,7 +45,7 @@ impl Tip {
             }
             next = earlier(next, Some(plan.hears(height, found)));
         }
-        let forks = chain.forks.iter().filter(|fork| plan.follows(fork.common));
+        let forks = chain.forks.iter().filter(|fork| fork.matters_at(trunk) && plan.follows(fork.common));
         let beside = forks.flat_map(heights).map(|(height, found)| plan.hears(height, found));
         earlier(next, beside.filter(|moment| *moment > now).min())
     }

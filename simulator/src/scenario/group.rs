@@ -3,11 +3,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
 };
 
 use serde::Deserialize;
 
+use super::life::{Outages, Upgrade};
 use crate::{behaviour::Behaviour, hostile::Mischief};
 
 /// Servers of one kind.
@@ -28,12 +29,40 @@ pub struct Group {
     pub process: Option<String>,
     /// They answer through the processes of this group.
     pub through: Option<String>,
+    /// Their nodes hear of everything so many seconds later than others.
+    #[serde(default)]
+    pub lag: u32,
+    /// The share of the forks that their nodes follow, from 0 to 1. None: that of most nodes.
+    pub fork_share: Option<f64>,
     /// The chain their nodes are on.
     #[serde(default)]
     pub chain: Chain,
     /// How their addresses lie.
     #[serde(default)]
     pub addresses: Addresses,
+    /// Further addresses of each, which stand for the other side of a server with IPv4 and IPv6: loopback has but one
+    /// address of the latter kind.
+    #[serde(default)]
+    pub also_at: u8,
+    /// The names of each; `{n}` is its number, `{group}` that of its group, `{word}` a word of its own. None: hosts are
+    /// addresses.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// After so many hours, each `{word}` is another one, and the old names are gone. None: never.
+    pub renamed_after: Option<NonZeroU32>,
+    /// They take over the names and ports of this group, which is gone by then.
+    pub hosts_of: Option<String>,
+    /// The day on which they appear.
+    #[serde(default)]
+    pub from_day: u32,
+    /// The day on which they are gone for good.
+    pub until_day: Option<u32>,
+    /// When they are down.
+    #[serde(default)]
+    pub outages: Vec<Outages>,
+    /// When they become other software, in the order of the days.
+    #[serde(default)]
+    pub upgrades: Vec<Upgrade>,
     /// Where they are, in turn.
     pub places: Vec<Place>,
     /// Where they listen.
@@ -57,6 +86,8 @@ pub struct Group {
     /// What they do.
     #[serde(default)]
     pub behaviours: Vec<Behaviour>,
+    /// What they do at their further addresses. None: the same.
+    pub behaviours_also_at: Option<Vec<Behaviour>>,
     /// How they attack their clients. None: they do not.
     pub hostile: Option<Mischief>,
     /// Indicators that must fire for each of them.
@@ -65,7 +96,7 @@ pub struct Group {
 }
 
 /// A chain.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chain {
     /// That of the network.
@@ -73,6 +104,8 @@ pub enum Chain {
     Usual,
     /// One with another first block.
     Other,
+    /// One that had its first half in common with the usual one, and then went its own way.
+    Split,
 }
 
 /// How addresses lie.

@@ -3,16 +3,21 @@
 //! A scenario is prose and data. It knows no addresses and no keys: those follow from it and a seed, in
 //! [`world`](crate::world).
 
+mod flaw;
 mod group;
 mod library;
+mod life;
+pub(crate) mod pattern;
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 pub use self::{
+    flaw::Flaw,
     group::{Addresses, Announces, Certificate, Chain, Group, Peers, Place, Ports, Template},
     library::{named, names},
+    life::{Outages, Upgrade},
 };
 use crate::grammar::Library;
 
@@ -30,9 +35,14 @@ pub struct Scenario {
     /// Indicators that must not fire for anybody.
     #[serde(default)]
     pub must_not_fire: BTreeSet<String>,
+    /// How often in a day some nodes see other blocks than others for a while, at most [`MOST_FORKS`]. None: twice.
+    pub forks_per_day: Option<u32>,
     /// The servers.
     pub servers: Vec<Group>,
 }
+
+/// The most forks in a day: they may not overlap.
+pub const MOST_FORKS: u32 = 36;
 
 /// Why a text is no scenario.
 #[derive(Debug, thiserror::Error)]
@@ -60,35 +70,6 @@ pub enum ScenarioError {
     Empty(String),
 }
 
-/// What can be wrong with a group.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// No grammar of that name.
-    #[error("no grammar is named {0}")]
-    Software(String),
-    /// Servers of nothing.
-    #[error("it needs software")]
-    NoSoftware,
-    /// Another group has the name.
-    #[error("another group has this name")]
-    SameName,
-    /// It answers through a group that is not there, or that answers through others itself.
-    #[error("through {0}, which is no group with processes of its own")]
-    Through(String),
-    /// No port at all.
-    #[error("it needs a port")]
-    NoPort,
-    /// Some of its ports would be honest.
-    #[error("{0} is not done at all of these ports")]
-    HonestPort(&'static str),
-    /// Nowhere.
-    #[error("it needs a place")]
-    NoPlace,
-    /// An indicator must fire and must not.
-    #[error("{0} must fire and must not fire")]
-    Contradiction(String),
-}
-
 impl Scenario {
     /// Reads a scenario. `origin` names the text in errors.
     ///
@@ -101,7 +82,7 @@ impl Scenario {
             return Err(ScenarioError::Empty(origin.to_owned()));
         }
         for (place, group) in scenario.servers.iter().enumerate() {
-            if let Some(flaw) = scenario.flaw(place, group, grammars) {
+            if let Some(flaw) = flaw::of(&scenario, place, group, grammars) {
                 let (origin, group) = (origin.to_owned(), group.name.clone());
                 return Err(ScenarioError::Sense { origin, group, flaw });
             }
@@ -133,35 +114,6 @@ impl Scenario {
             size
         };
         counts.iter().map(share).collect()
-    }
-
-    fn flaw(&self, place: usize, group: &Group, grammars: &Library) -> Option<Flaw> {
-        let through =
-            |name: &String| !self.servers.iter().any(|other| other.name == *name && other.through.is_none());
-        if group.software.is_empty() {
-            return Some(Flaw::NoSoftware);
-        }
-        if self.servers[..place].iter().any(|other| other.name == group.name) {
-            return Some(Flaw::SameName);
-        }
-        if group.places.is_empty() {
-            return Some(Flaw::NoPlace);
-        }
-        if group.ports.is_empty() {
-            return Some(Flaw::NoPort);
-        }
-        if let Some(mischief) = group.hostile.filter(|mischief| !group.ports.suit(*mischief)) {
-            return Some(Flaw::HonestPort(mischief.name()));
-        }
-        if let Some(name) = group.software.keys().find(|name| grammars.get(name).is_none()) {
-            return Some(Flaw::Software(name.clone()));
-        }
-        if let Some(indicator) =
-            group.must_fire.iter().find(|indicator| self.must_not_fire.contains(*indicator))
-        {
-            return Some(Flaw::Contradiction(indicator.clone()));
-        }
-        group.through.clone().filter(through).map(Flaw::Through)
     }
 }
 
@@ -197,6 +149,14 @@ places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
             ("hostile = \"flood\"", &["line 9", "flood-line"]),
             ("hostile = \"reset-handshake\"", &["homes", "reset-handshake"]),
             ("hostile = \"markup\"\nports = { ws = 1 }", &["homes", "markup"]),
+            ("names = [\"electrum.com\"]", &["homes", "electrum.com", ".example"]),
+            ("names = [\"a.example\"]", &["homes", "a.example", "{n}"]),
+            ("names = [\"{x}.example\"]", &["homes", "{x}.example"]),
+            ("hosts-of = \"homes\"", &["homes", "hosts-of"]),
+            ("from-day = 3\nuntil-day = 3", &["homes", "until-day"]),
+            ("outages = [{ per-30-days = 1, minutes = 1, for = 1 }]", &["line 9", "for"]),
+            ("upgrades = [{ day = 1, to = \"Fulcrum-9\", within-minutes = 1 }]", &["homes", "Fulcrum-9"]),
+            ("fork-share = 2.0", &["homes", "fork-share"]),
         ] {
             let error = read(more).expect_err(more).to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");

@@ -34,6 +34,12 @@ impl Clock {
         self.from + self.origin.elapsed().saturating_mul(self.speed)
     }
 
+    /// How long a time of the world takes.
+    #[must_use]
+    pub fn real(&self, duration: Duration) -> Duration {
+        duration / self.speed
+    }
+
     /// How long it is until a moment of the world.
     #[must_use]
     pub fn until(&self, moment: SimTime) -> Duration {

@@ -18,6 +18,7 @@ use tracing::trace;
 use super::{
     Clock, Server, Transport,
     credentials::Credentials,
+    distance::Distant,
     driven::Driven,
     hostile::{self, Flow},
     lines::{Lines, Piece},
@@ -38,27 +39,27 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }
 
-impl Socket for TcpStream {
+impl Socket for Distant {
     fn tcp(&self) -> &TcpStream {
-        self
+        self.stream()
     }
 }
 
-impl Socket for TlsStream<TcpStream> {
+impl Socket for TlsStream<Distant> {
     fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
+        self.get_ref().0.stream()
     }
 }
 
 /// Serves one client until either side has enough.
-pub(super) async fn serve(stream: TcpStream, transport: Transport, server: Arc<Server>, clock: Clock) {
+pub(super) async fn serve(stream: Distant, transport: Transport, server: Arc<Server>, clock: Clock) {
     if let Err(error) = converse(stream, transport, &server, clock).await {
         trace!(%error, "a connection ended");
     }
 }
 
 async fn converse(
-    mut stream: TcpStream,
+    mut stream: Distant,
     transport: Transport,
     server: &Arc<Server>,
     clock: Clock,
@@ -80,7 +81,7 @@ async fn converse(
     }
 }
 
-async fn secure(stream: TcpStream, credentials: &Credentials) -> io::Result<TlsStream<TcpStream>> {
+async fn secure(stream: Distant, credentials: &Credentials) -> io::Result<TlsStream<Distant>> {
     let config = credentials.config().map_err(io::Error::other)?;
     timeout(STUCK, TlsAcceptor::from(config).accept(stream)).await?
 }

@@ -5,13 +5,13 @@ use std::{io, time::Duration};
 use rustls::ServerConnection;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     time::{sleep, timeout},
 };
 
 use super::{
     connection::{STUCK, Socket},
     credentials::Credentials,
+    distance::Distant,
 };
 use crate::hostile::Act;
 
@@ -58,7 +58,7 @@ pub(super) async fn perform(stream: &mut impl Socket, acts: Vec<Act>) -> io::Res
 
 /// Hears what a client says first, and does to the server's side of the handshake what is done to it.
 pub(super) async fn handshake(
-    mut stream: TcpStream,
+    mut stream: Distant,
     credentials: &Credentials,
     acts: fn(Vec<u8>) -> Vec<Act>,
 ) -> io::Result<()> {

@@ -7,10 +7,13 @@ mod accept;
 mod clock;
 mod connection;
 mod credentials;
+mod distance;
 mod driven;
 mod hostile;
 mod inside;
 mod lines;
+mod names;
+mod tenant;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,6 +21,8 @@ pub use accept::{Listening, ServeError, listen};
 pub use clock::Clock;
 pub use credentials::Credentials;
 pub use inside::Inside;
+pub use names::NameServer;
+pub use tenant::{Presence, Tenant};
 
 use crate::{
     SimTime,
@@ -59,8 +64,8 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// What is spoken there.
     pub transport: Transport,
-    /// Who answers.
-    pub server: Arc<Server>,
+    /// Who answers, as time goes on.
+    pub server: Arc<dyn Tenant>,
 }
 
 /// What carries the protocol.

@@ -11,7 +11,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::draft::Draft;
+use super::{Calendar, draft::Draft};
 use crate::{
     chain::ChainPlan,
     chance::Chance,
@@ -64,16 +64,23 @@ impl Authority {
     }
 
     /// What a server shows.
-    pub(super) fn credentials(&mut self, draft: &Draft<'_>) -> Result<Arc<Credentials>, CertificateError> {
+    pub(super) fn credentials(
+        &mut self,
+        draft: &Draft,
+        calendar: Calendar,
+    ) -> Result<Arc<Credentials>, CertificateError> {
+        // The name that it had when it appeared: who is renamed keeps the certificate.
+        let host =
+            || draft.hosts(calendar, draft.life.existence().start).into_iter().next().unwrap_or_default();
         let named = |name: &str| Chance::new(self.seed, &format!("certificate {name}"), &[]);
         let mut chance = named(&draft.name());
         let age = chance.below(900) * DAY + chance.below(DAY);
         let own = |name: String| Says { name, since: self.start - age, long: LONG };
         if let Some(mischief) = draft.group.hostile {
-            return spoilt(mischief, &own(draft.address.to_string()), &mut chance);
+            return spoilt(mischief, &own(host()), &mut chance);
         }
         match &draft.group.certificate {
-            Certificate::Own => self_signed(&own(draft.address.to_string()), &mut chance),
+            Certificate::Own => self_signed(&own(host()), &mut chance),
             Certificate::Shared(name) => {
                 if let Some(credentials) = self.shared.get(name) {
                     return Ok(Arc::clone(credentials));
@@ -93,11 +100,7 @@ impl Authority {
                 self_signed(&says, &mut chance)
             }
             Certificate::Issued => {
-                let says = Says {
-                    since: self.start - age % (60 * DAY),
-                    long: SHORT,
-                    name: draft.address.to_string(),
-                };
+                let says = Says { since: self.start - age % (60 * DAY), long: SHORT, name: host() };
                 let key = key(&mut chance)?;
                 let certificate = says.params(&mut chance).signed_by(&key, &self.issuer)?;
                 Ok(credentials(vec![certificate.into(), self.root.clone()], &key))

@@ -66,21 +66,22 @@ pub fn write(world: &World, folder: &Path) -> Result<(), FilesError> {
     put(
         "geo.mmdb",
         &database(world, "GeoLite2-Country", |member| Geo {
-            country: Country { iso_code: &member.place.country },
+            country: Country { iso_code: &member.place().country },
         })?,
     )?;
     put(
         "asn.mmdb",
         &database(world, "GeoLite2-ASN", |member| Asn {
-            autonomous_system_number: member.place.asn,
-            autonomous_system_organization: &member.place.organization,
+            autonomous_system_number: member.place().asn,
+            autonomous_system_organization: &member.place().organization,
         })?,
     )
 }
 
-/// Every endpoint, one a line.
+/// Every endpoint of those who are there when the world begins, one a line.
 fn seeds(world: &World) -> String {
-    world.truths().flat_map(|truth| &truth.endpoints).map(|endpoint| format!("{endpoint}\n")).collect()
+    let there = world.members().iter().filter(|member| !member.hosts(world.begins()).is_empty());
+    there.flat_map(|member| &member.truth().endpoints).map(|endpoint| format!("{endpoint}\n")).collect()
 }
 
 /// A list with one server a line.
@@ -97,8 +98,10 @@ fn database<'w, R: Serialize>(
     // The time of making it would differ from one run to the next.
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(ChainPlan::default().start.into());
     let mut writer = Writer::builder(kind).build_epoch(made).build();
-    for member in &world.servers {
-        writer.insert(IpNet::from(IpAddr::from(member.address)), &record(member))?;
+    for member in world.members() {
+        for address in member.addresses() {
+            writer.insert(IpNet::from(IpAddr::from(*address)), &record(member))?;
+        }
     }
     writer.to_bytes()
 }

@@ -1,93 +1,104 @@
 //! What servers say of themselves and of each other.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use super::draft::Draft;
+use super::{
+    cast::{Cast, Epoch},
+    draft::Draft,
+};
 use crate::{
-    chance::Chance,
+    chance::{Chance, mixed},
     grammar::{Identity, Peer, Service},
     hostile,
     scenario::{Announces, Peers},
 };
 
-/// Peers that a server of an open network names at most.
+/// Rows that a server of an open network has at most for its peers.
 const MOST: usize = 60;
 
-/// What a server says of itself and of others. The chain is left out.
-pub(super) fn identity(seed: u64, drafts: &[Draft<'_>], number: usize) -> Identity {
-    let draft = &drafts[number];
+/// What a server says of itself and of others, on a chain with this first block.
+pub(super) fn identity(cast: &Cast, epoch: &Epoch, number: usize, genesis_hash: &str) -> Identity {
+    let draft = &cast.drafts[number];
     let port = draft.ways().next().map_or(0, |(_, port)| port);
     Identity {
-        services: services(seed, drafts, number),
-        bound: SocketAddr::from((draft.address, port)),
-        genesis_hash: String::new(),
+        services: services(cast, epoch, number),
+        bound: SocketAddr::from((draft.address(), port)),
+        genesis_hash: genesis_hash.to_owned(),
         banner: draft.group.banner.clone(),
         donation_address: draft.group.donation.clone(),
         agent: draft.group.claims.clone(),
         peers: match draft.group.hostile {
-            Some(mischief) => hostile::peers(mischief, peers(seed, drafts, number)),
-            None => peers(seed, drafts, number),
+            Some(mischief) => hostile::peers(mischief, peers(cast, epoch, number)),
+            None => peers(cast, epoch, number),
         },
     }
 }
 
-fn services(seed: u64, drafts: &[Draft<'_>], number: usize) -> Vec<Service> {
-    let draft = &drafts[number];
-    let hosts: Vec<IpAddr> = match draft.group.announces {
-        Announces::Itself => vec![draft.address.into()],
-        Announces::Group => siblings(drafts, draft).map(|sibling| sibling.address.into()).collect(),
+fn services(cast: &Cast, epoch: &Epoch, number: usize) -> Vec<Service> {
+    let draft = &cast.drafts[number];
+    let hosts: Vec<String> = match draft.group.announces {
+        Announces::Itself => epoch.hosts[number].clone(),
+        Announces::Group => {
+            siblings(cast, number).flat_map(|sibling| epoch.hosts[sibling].iter().cloned()).collect()
+        }
         Announces::Private => {
-            let mut chance = Chance::new(seed, "private address", &[number as u64]);
+            let mut chance = Chance::new(cast.calendar.seed, "private address", &[number as u64]);
             let mut byte = || u8::try_from(2 + chance.below(250)).unwrap_or(2);
-            vec![Ipv4Addr::new(192, 168, byte() % 4, byte()).into()]
+            vec![Ipv4Addr::new(192, 168, byte() % 4, byte()).to_string()]
         }
         Announces::Nothing => Vec::new(),
     };
-    let service = |host: &IpAddr| {
-        let host = host.to_string();
+    let service = |host: String| {
         draft.ways().map(move |(protocol, port)| Service { protocol, host: host.clone(), port })
     };
-    hosts.iter().flat_map(service).collect()
+    hosts.into_iter().flat_map(service).collect()
 }
 
-fn siblings<'d, 's>(
-    drafts: &'d [Draft<'s>],
-    draft: &'d Draft<'s>,
-) -> impl Iterator<Item = &'d Draft<'s>> + use<'d, 's> {
-    drafts.iter().filter(|other| other.group.name == draft.group.name)
+/// The servers of its group, itself among them.
+fn siblings(cast: &Cast, number: usize) -> impl Iterator<Item = usize> {
+    let group = &cast.drafts[number].group.name;
+    (0..cast.drafts.len()).filter(move |other| cast.drafts[*other].group.name == *group)
 }
 
-fn peers(seed: u64, drafts: &[Draft<'_>], number: usize) -> Vec<Peer> {
-    let draft = &drafts[number];
+fn peers(cast: &Cast, epoch: &Epoch, number: usize) -> Vec<Peer> {
+    let draft = &cast.drafts[number];
+    let gossips = |draft: &Draft| draft.life.grammar(epoch.now).names_peers();
     // Implementations that take no part in gossip name nobody, whatever their operators want.
-    if !draft.grammar.names_peers() {
+    if !gossips(draft) {
         return Vec::new();
     }
-    let others = drafts.iter().filter(|other| other.address != draft.address);
+    let rows = |other: usize| rows(&cast.drafts[other], epoch, &epoch.hosts[other]);
     match draft.group.peers {
         Peers::Nobody => Vec::new(),
-        Peers::Own => {
-            siblings(drafts, draft).filter(|other| other.address != draft.address).map(row).collect()
-        }
+        Peers::Own => siblings(cast, number).filter(|other| *other != number).flat_map(rows).collect(),
         Peers::Known => {
-            let mut chance = Chance::new(seed, "peers", &[number as u64]);
-            let mut known: Vec<(u64, &Draft<'_>)> = others
-                .filter(|other| other.grammar.names_peers() && other.group.peers != Peers::Nobody)
-                .map(|other| (chance.word(), other))
+            let lots = Chance::new(cast.calendar.seed, "peers", &[number as u64]).word();
+            let mut known: Vec<(u64, usize)> = (0..cast.drafts.len())
+                .filter(|other| *other != number && !epoch.hosts[*other].is_empty())
+                .filter(|other| gossips(&cast.drafts[*other]))
+                .filter(|other| cast.drafts[*other].group.peers != Peers::Nobody)
+                .map(|other| (mixed(lots, other as u64), other))
                 .collect();
-            known.sort_by_key(|(lot, _)| *lot);
-            known.into_iter().take(MOST).map(|(_, other)| row(other)).collect()
+            known.sort_unstable();
+            known.into_iter().flat_map(|(_, other)| rows(other)).take(MOST).collect()
         }
     }
 }
 
-fn row(draft: &Draft<'_>) -> Peer {
-    let version = format!("v{}", draft.grammar.newest_protocol());
+/// A row for each host.
+fn rows(draft: &Draft, epoch: &Epoch, hosts: &[String]) -> Vec<Peer> {
+    let version = format!("v{}", draft.life.grammar(epoch.now).newest_protocol());
     let offers = draft.ways().map(|(protocol, port)| match protocol {
         "tcp" => format!("t{port}"),
         "ssl" => format!("s{port}"),
         other => format!("{other}{port}"),
     });
-    let address = draft.address.to_string();
-    Peer { host: address.clone(), address, offers: std::iter::once(version).chain(offers).collect() }
+    let offers: Vec<String> = std::iter::once(version).chain(offers).collect();
+    let row = |host: &String| {
+        // An address is its own name.
+        let address =
+            if host.parse::<Ipv4Addr>().is_ok() { host.clone() } else { draft.address().to_string() };
+        Peer { host: host.clone(), address, offers: offers.clone() }
+    };
+    hosts.iter().map(row).collect()
 }

@@ -1,46 +1,69 @@
 //! A scenario come true: servers with addresses, keys, nodes, peers and places, the same to the byte for a seed.
 //!
-//! A world opens no socket. It is given to [`serve`](crate::serve) to be served, and to [`files`] to be written down.
+//! A world opens no socket and has no clock: what is true of it at a moment is a pure function of the moment. It is
+//! given to [`serve`](crate::serve) to be served, and to [`files`] to be written down.
 
 mod address;
+mod cast;
 mod certificate;
+mod distance;
 mod draft;
 pub mod files;
 mod gossip;
+mod life;
+mod making;
+mod member;
 mod truth;
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
-pub use self::truth::Truth;
 use self::{
     address::Addresses,
+    cast::Cast,
     certificate::{Authority, CertificateError},
+    distance::Distance,
     draft::Draft,
+    life::Life,
+    making::Making,
+};
+pub use self::{
+    member::Member,
+    truth::{Span, Truth},
 };
 use crate::{
     SimTime,
-    behaviour::Conduct,
-    chain::{Chain, ChainPlan, ForkPlan, Genesis, PlanError},
-    chance::Chance,
+    chain::PlanError,
     grammar::{Grammar, Library},
-    node::{Node, NodePlan},
-    scenario::{self, Place, Scenario},
-    serve::{Credentials, Endpoint, Server, Transport},
+    scenario::{Group, Scenario},
+    serve::Endpoint,
 };
 
-/// How long the world has been going on when somebody looks: long enough for who stands still to be behind.
+/// How long the world has been going on on its first day: long enough for who stands still to be behind.
 const BEGINS: Duration = Duration::from_secs(6 * 3_600);
 
 /// A network of servers.
 #[derive(Debug)]
 pub struct World {
-    servers: Vec<Member>,
-    begins: SimTime,
+    cast: Arc<Cast>,
+    servers: Vec<Arc<Member>>,
+    by_address: HashMap<Ipv4Addr, usize>,
+    first_day: u32,
+}
+
+/// Which days of a world are looked at. Scenarios count days from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days {
+    /// The day on which it begins.
+    pub from: u32,
+    /// How many there are. Afterwards no more blocks are found, and nobody goes down.
+    pub count: u32,
+}
+
+impl Default for Days {
+    /// The first.
+    fn default() -> Self {
+        Self { from: 0, count: 1 }
+    }
 }
 
 /// Why a world cannot be made.
@@ -57,18 +80,27 @@ pub enum WorldError {
     Certificate(#[from] CertificateError),
 }
 
-/// One server of it.
-#[derive(Debug)]
-pub struct Member {
-    address: Ipv4Addr,
-    transports: Vec<(u16, Transport)>,
-    place: Place,
-    server: Arc<Server>,
-    truth: Truth,
+/// What decides when things happen.
+#[derive(Clone, Copy, Debug)]
+struct Calendar {
+    seed: u64,
+    last_day: u32,
+}
+
+impl Calendar {
+    /// When a day begins.
+    fn day(self, number: u32) -> SimTime {
+        SimTime::START + BEGINS + draft::DAY * number
+    }
+
+    /// When somebody appears who is there from a day on: those of the first were there before.
+    fn day_or_start(self, number: u32) -> SimTime {
+        if number == 0 { SimTime::START } else { self.day(number) }
+    }
 }
 
 impl World {
-    /// Makes the world of a scenario, with about so many servers, or as many as the scenario says.
+    /// Makes the world of a scenario, with about so many servers, or as many as the scenario says, for a day.
     ///
     /// # Errors
     /// [`WorldError`].
@@ -78,38 +110,64 @@ impl World {
         servers: Option<usize>,
         grammars: &Library,
     ) -> Result<Self, WorldError> {
-        let drafts = drafts(scenario, seed, servers, grammars)?;
-        let mut making = Making {
-            seed,
-            drafts: &drafts,
-            nodes: BTreeMap::new(),
-            chains: BTreeMap::new(),
-            servers: BTreeMap::new(),
-        };
+        Self::lasting(scenario, seed, servers, Days::default(), grammars)
+    }
+
+    /// The same for some days. Which days are looked at changes nothing about any of them.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn lasting(
+        scenario: &Scenario,
+        seed: u64,
+        servers: Option<usize>,
+        days: Days,
+        grammars: &Library,
+    ) -> Result<Self, WorldError> {
+        let last_day = days.from.saturating_add(days.count.max(1) - 1);
+        let calendar = Calendar { seed, last_day };
+        let drafts = drafts(scenario, servers, calendar, grammars)?;
+        let cast = Arc::new(Cast::new(calendar, drafts));
+        let mut making = Making::new(calendar, scenario.forks_per_day, &cast.drafts);
         let mut authority = Authority::new(seed)?;
         let mut members = Vec::new();
-        for (number, draft) in drafts.iter().enumerate() {
-            let server = making.server(number)?;
-            let (answering, _) = making.answering(number);
-            let credentials = authority.credentials(draft)?;
-            members.push(Member {
-                address: draft.address,
-                transports: transports(draft.group.ports, &credentials),
-                place: draft.place.clone(),
-                truth: Truth::new(draft, &drafts[answering]),
-                server,
-            });
+        for (number, draft) in cast.drafts.iter().enumerate() {
+            let process = making.process(number)?;
+            let answering = making.answering(number);
+            members.push(Arc::new(Member {
+                number,
+                answering,
+                speaking: process.speaking,
+                genesis: process.node.chain().genesis_hash().into(),
+                node: process.node,
+                conduct: process.conduct,
+                elsewhere: process.elsewhere,
+                credentials: authority.credentials(draft, calendar)?,
+                distance: Distance::new(seed, &draft.name(), &draft.place.country),
+                truth: Truth::new(calendar, calendar.day(days.from), draft, &cast.drafts[answering]),
+                cast: Arc::clone(&cast),
+            }));
         }
-        Ok(Self { servers: members, begins: SimTime::START + BEGINS })
+        let address = |(number, draft): (usize, &Draft)| {
+            draft.addresses.iter().map(move |address| (*address, number)).collect::<Vec<_>>()
+        };
+        let by_address = cast.drafts.iter().enumerate().flat_map(address).collect();
+        Ok(Self { by_address, servers: members, first_day: days.from, cast })
     }
 
     /// What time it is in the world when it is first looked at.
     #[must_use]
     pub fn begins(&self) -> SimTime {
-        self.begins
+        self.day(self.first_day)
     }
 
-    /// How many servers there are.
+    /// When a day of it begins, counted as scenarios count.
+    #[must_use]
+    pub fn day(&self, number: u32) -> SimTime {
+        self.cast.calendar.day(number)
+    }
+
+    /// How many servers there are, on whatever day.
     #[must_use]
     pub fn len(&self) -> usize {
         self.servers.len()
@@ -121,14 +179,9 @@ impl World {
         self.servers.is_empty()
     }
 
-    /// What is true of each server.
-    pub fn truths(&self) -> impl Iterator<Item = &Truth> {
-        self.servers.iter().map(|member| &member.truth)
-    }
-
-    /// The servers, in the order of their groups.
+    /// Every server, on whatever day it is there.
     #[must_use]
-    pub fn members(&self) -> &[Member] {
+    pub fn members(&self) -> &[Arc<Member>] {
         &self.servers
     }
 
@@ -138,165 +191,65 @@ impl World {
         Duration::from_secs(ChainPlan::default().start.into()) + (moment - SimTime::START)
     }
 
-    /// Everything that there is to listen at.
+    /// Whose address this is.
+    #[must_use]
+    pub fn member_at(&self, address: Ipv4Addr) -> Option<&Arc<Member>> {
+        self.servers.get(*self.by_address.get(&address)?)
+    }
+
+    /// What is true of each server.
+    pub fn truths(&self) -> impl Iterator<Item = &Truth> {
+        self.servers.iter().map(|member| member.truth())
+    }
+
+    /// The addresses that a name has at a moment. None where there is no such name.
+    #[must_use]
+    pub fn resolve(&self, name: &str, now: SimTime) -> Vec<Ipv4Addr> {
+        let owner = self.cast.epoch(now).owner(name);
+        owner.map(|owner| self.cast.drafts[owner].addresses.clone()).unwrap_or_default()
+    }
+
+    /// Everything that there is to listen at, on whatever day.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoints = |member: &Member| {
-            let (address, server) = (member.address, Arc::clone(&member.server));
-            let endpoint = move |(port, transport): &(u16, Transport)| Endpoint {
-                address: SocketAddr::from((address, *port)),
-                transport: transport.clone(),
-                server: Arc::clone(&server),
-            };
-            member.transports.iter().map(endpoint).collect::<Vec<_>>()
-        };
-        self.servers.iter().flat_map(endpoints).collect()
+        self.servers.iter().flat_map(Member::endpoints).collect()
     }
 }
 
-impl Member {
-    /// Where it listens, and how.
-    pub fn doors(&self) -> impl Iterator<Item = (SocketAddr, &Transport)> {
-        self.transports.iter().map(|(port, transport)| (SocketAddr::from((self.address, *port)), transport))
-    }
-
-    /// Who answers there.
-    #[must_use]
-    pub fn server(&self) -> &Arc<Server> {
-        &self.server
-    }
-}
-
-fn drafts<'s>(
-    scenario: &'s Scenario,
-    seed: u64,
+fn drafts(
+    scenario: &Scenario,
     servers: Option<usize>,
+    calendar: Calendar,
     grammars: &Library,
-) -> Result<Vec<Draft<'s>>, WorldError> {
+) -> Result<Vec<Draft>, WorldError> {
     let sizes = scenario.sizes(servers);
-    let mut addresses = Addresses::new(seed);
+    let groups: Vec<Arc<Group>> = scenario.servers.iter().cloned().map(Arc::new).collect();
+    let mut addresses = Addresses::new(calendar.seed);
     let mut drafts = Vec::new();
-    for (group, size) in scenario.servers.iter().zip(&sizes) {
+    for (group, size) in groups.iter().zip(&sizes) {
         let software: Vec<(&Arc<Grammar>, u64)> = group
             .software
             .iter()
             .filter_map(|(name, weight)| Some((grammars.get(name)?, weight.get())))
             .collect();
+        let before =
+            groups.iter().zip(&sizes).find(|(other, _)| Some(&other.name) == group.hosts_of.as_ref());
         for number in 0..*size {
             let found =
                 draft::turn(&software, number, *size).zip(group.places.get(number % group.places.len()));
             let Some((grammar, place)) = found else { continue };
-            let address = addresses.next(group.addresses, &group.name);
-            let address = address.ok_or(WorldError::Addresses(sizes.iter().sum()))?;
-            drafts.push(Draft { group, number, address, place, grammar: Arc::clone(grammar) });
+            let all: Option<Vec<Ipv4Addr>> =
+                (0..=group.also_at).map(|_| addresses.next(group.addresses, &group.name)).collect();
+            let name = draft::name(group, number);
+            drafts.push(Draft {
+                group: Arc::clone(group),
+                number,
+                heir_of: before.map(|(other, size)| (Arc::clone(other), number % (*size).max(1))),
+                addresses: all.ok_or(WorldError::Addresses(sizes.iter().sum()))?,
+                place: place.clone(),
+                life: Life::new(group, &name, Arc::clone(grammar), grammars, calendar),
+            });
         }
     }
     Ok(drafts)
-}
-
-/// What is made once and used by several.
-struct Making<'d, 's> {
-    seed: u64,
-    drafts: &'d [Draft<'s>],
-    nodes: BTreeMap<String, Arc<Node>>,
-    chains: BTreeMap<bool, Arc<Chain>>,
-    servers: BTreeMap<String, Arc<Server>>,
-}
-
-impl Making<'_, '_> {
-    /// The draft of the server whose process answers for another, and the name of that process.
-    fn answering(&self, number: usize) -> (usize, String) {
-        let draft = &self.drafts[number];
-        let behind = |group: &str| -> Vec<usize> {
-            let places = 0..self.drafts.len();
-            places.filter(|place| self.drafts[*place].group.name == group).collect()
-        };
-        let answering = match &draft.group.through {
-            Some(group) => {
-                let behind = behind(group);
-                behind.get(draft.number % behind.len().max(1)).copied().unwrap_or(number)
-            }
-            None => number,
-        };
-        (answering, self.drafts[answering].process())
-    }
-
-    fn server(&mut self, number: usize) -> Result<Arc<Server>, WorldError> {
-        let (answering, process) = self.answering(number);
-        let draft = &self.drafts[number];
-        // Who passes things on under another name says that name and nothing else of his own.
-        let key = match &draft.group.through {
-            Some(_) => format!("{process} as {}", draft.group.name),
-            None => process,
-        };
-        if let Some(server) = self.servers.get(&key) {
-            return Ok(Arc::clone(server));
-        }
-        let behind = &self.drafts[answering];
-        let node = self.node(behind)?;
-        let mut identity = gossip::identity(self.seed, self.drafts, number);
-        identity.genesis_hash = node.chain().genesis_hash();
-        let server = Arc::new(Server {
-            grammar: Arc::clone(&behind.grammar),
-            identity: Arc::new(identity),
-            node,
-            conduct: Arc::new(Conduct::new(draft.group.behaviours.clone()).attacking(draft.group.hostile)),
-        });
-        self.servers.insert(key, Arc::clone(&server));
-        Ok(server)
-    }
-
-    fn node(&mut self, draft: &Draft<'_>) -> Result<Arc<Node>, WorldError> {
-        let name = draft.node();
-        if let Some(node) = self.nodes.get(&name) {
-            return Ok(Arc::clone(node));
-        }
-        let id = self.nodes.len() as u64;
-        let mut chance = Chance::new(self.seed, "operator of a node", &[id]);
-        let plan = NodePlan {
-            seed: self.seed,
-            id,
-            delay: Duration::from_millis(150 + chance.below(900)),
-            mempool_share: 0.94 + 0.06 * chance.unit(),
-            // Bitcoin Core relays for a tenth since version 29.
-            relay_fee: if chance.happens(0.4) { 100 } else { 1_000 },
-            ..NodePlan::default()
-        };
-        let node = Arc::new(Node::new(plan, self.chain(draft.group.chain)?));
-        self.nodes.insert(name, Arc::clone(&node));
-        Ok(node)
-    }
-
-    fn chain(&mut self, chain: scenario::Chain) -> Result<Arc<Chain>, WorldError> {
-        let is_other = chain == scenario::Chain::Other;
-        if let Some(chain) = self.chains.get(&is_other) {
-            return Ok(Arc::clone(chain));
-        }
-        let usual = ChainPlan {
-            seed: self.seed,
-            ahead: 200,
-            forks: vec![ForkPlan { after: 60, depth: 1 }, ForkPlan { after: 100, depth: 2 }],
-            ..ChainPlan::default()
-        };
-        let plan = match chain {
-            scenario::Chain::Usual => usual,
-            scenario::Chain::Other => ChainPlan { genesis: Genesis::Own, histories: vec![1, 10], ..usual },
-        };
-        let chain = Arc::new(Chain::generate(&plan)?);
-        self.chains.insert(is_other, Arc::clone(&chain));
-        Ok(chain)
-    }
-}
-
-fn transports(ports: scenario::Ports, credentials: &Arc<Credentials>) -> Vec<(u16, Transport)> {
-    let secure = |transport: fn(Arc<Credentials>) -> Transport| transport(Arc::clone(credentials));
-    [
-        (ports.tcp, Transport::Tcp),
-        (ports.tls, secure(Transport::Tls)),
-        (ports.ws, Transport::WebSocket),
-        (ports.wss, secure(Transport::SecureWebSocket)),
-    ]
-    .into_iter()
-    .filter_map(|(port, transport)| Some((port?, transport)))
-    .collect()
 }

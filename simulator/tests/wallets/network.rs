@@ -72,7 +72,7 @@ impl Network {
             });
             for transport in [Transport::Tcp, Transport::Tls(Arc::new(credentials(bound)?))] {
                 names.push((name.to_owned(), matches!(transport, Transport::Tls(_))));
-                endpoints.push(Endpoint { address: bound, transport, server: Arc::clone(&server) });
+                endpoints.push(Endpoint { address: bound, transport, server: server.clone() });
             }
         }
         let listening = listen(endpoints, Clock::start(1)).context("the servers")?;
