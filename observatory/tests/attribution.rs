@@ -30,11 +30,13 @@ struct Concluded {
 
 /// Serves a scenario, scans it once, deeply, and draws conclusions from what was kept.
 async fn concluded(scenario: &str, servers: usize, seed: u64) -> anyhow::Result<(Vec<Value>, Concluded)> {
-    let simulation = Simulation::start(scenario, servers, seed)?;
+    let simulation = Simulation::start(scenario, Some(servers), seed)?;
     let (seeds, archive) = (simulation.path("seeds.txt")?, simulation.path("archive")?);
     let mut scan = Command::new(env!("CARGO_BIN_EXE_observatory"));
     scan.args(["scan", "--network", "regtest", "--seeds", &seeds, "--archive", &archive]);
-    let scan = scan.args(["--profile", "deep", "--allow-private", "--json"]).output()?;
+    let resolver = simulation.resolver()?;
+    let scan =
+        scan.args(["--resolver", &resolver, "--profile", "deep", "--allow-private", "--json"]).output()?;
     ensure!(scan.status.success(), "{scenario}: {}", String::from_utf8_lossy(&scan.stderr));
     let mut visits: Vec<Visit> = Archive::open(&archive)?.read().try_collect().await?;
     visits.sort_by_key(|visit| visit.started_at);

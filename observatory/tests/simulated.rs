@@ -18,60 +18,6 @@ fn observatory(arguments: &[&str]) -> anyhow::Result<Output> {
     Ok(command.args(arguments).env("NO_COLOR", "1").output()?)
 }
 
-/// A network that is being served by the program.
-struct Simulation {
-    child: Child,
-    folder: tempfile::TempDir,
-    announced: String,
-}
-
-impl Simulation {
-    fn start(scenario: &str, seed: u64) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
-        command.args(["simulate", "--scenario", scenario, "--servers", "12", "--seed", &seed.to_string()]);
-        let mut child = command.arg("--out").arg(folder.path()).stderr(Stdio::piped()).spawn()?;
-        let mut announced = String::new();
-        BufReader::new(child.stderr.take().context("standard error")?).read_line(&mut announced)?;
-        let simulation = Self { child, folder, announced };
-        ensure!(simulation.announced.contains("listen at"), "{scenario}: {}", simulation.announced);
-        Ok(simulation)
-    }
-
-    fn path(&self, name: &str) -> anyhow::Result<String> {
-        Ok(self.folder.path().join(name).to_str().context("a path in UTF-8")?.to_owned())
-    }
-
-    fn truths(&self) -> anyhow::Result<Vec<Value>> {
-        truths(self.folder.path())
-    }
-
-    /// Who resolves its names, as it says itself.
-    fn resolver(&self) -> anyhow::Result<String> {
-        let command = fs::read_to_string(self.folder.path().join("scan.txt"))?;
-        let mut words = command.split_whitespace().skip_while(|word| *word != "--resolver");
-        Ok(words.nth(1).context("a resolver")?.to_owned())
-    }
-
-    /// Interrupts it as Ctrl-C does, and says whether it ended well.
-    fn end(mut self) -> anyhow::Result<bool> {
-        ensure!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?.success());
-        Ok(self.child.wait()?.success())
-    }
-}
-
-impl Drop for Simulation {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn truths(folder: &Path) -> anyhow::Result<Vec<Value>> {
-    Ok(serde_json::from_slice(&fs::read(folder.join("truth.json"))?)?)
-}
-
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -113,7 +59,7 @@ fn is_up(truth: &Value) -> bool {
 }
 
 fn scanned(name: &str, seed: u64) -> anyhow::Result<Vec<String>> {
-    let simulation = Simulation::start(name, 12, seed)?;
+    let simulation = Simulation::start(name, Some(12), seed)?;
     let (seeds, archive) = (simulation.path("seeds.txt")?, simulation.path("archive")?);
     let resolver = simulation.resolver()?;
     let scan = observatory(&[

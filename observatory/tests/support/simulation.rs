@@ -17,12 +17,12 @@ pub(crate) struct Simulation {
 }
 
 impl Simulation {
-    /// Serves a scenario with about so many servers.
-    pub(crate) fn start(scenario: &str, servers: usize, seed: u64) -> anyhow::Result<Self> {
+    /// Serves a scenario, with about so many servers or as many as it says.
+    pub(crate) fn start(scenario: &str, servers: Option<usize>, seed: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let [servers, seed] = [servers as u64, seed].map(|number| number.to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
-        command.args(["simulate", "--scenario", scenario, "--servers", &servers, "--seed", &seed]);
+        command.args(["simulate", "--scenario", scenario, "--seed", &seed.to_string()]);
+        command.args(servers.map(|servers| format!("--servers={servers}")));
         let mut child = command.arg("--out").arg(folder.path()).stderr(Stdio::piped()).spawn()?;
         let mut announced = String::new();
         BufReader::new(child.stderr.take().context("standard error")?).read_line(&mut announced)?;
@@ -39,6 +39,13 @@ impl Simulation {
     /// What is true of its servers.
     pub(crate) fn truths(&self) -> anyhow::Result<Vec<Value>> {
         truths(self.folder.path())
+    }
+
+    /// Who resolves its names, as it says itself.
+    pub(crate) fn resolver(&self) -> anyhow::Result<String> {
+        let command = fs::read_to_string(self.folder.path().join("scan.txt"))?;
+        let mut words = command.split_whitespace().skip_while(|word| *word != "--resolver");
+        Ok(words.nth(1).context("a resolver")?.to_owned())
     }
 
     /// Interrupts it as Ctrl-C does, and says whether it ended well.

@@ -188,7 +188,7 @@ impl World {
     /// The date of a moment of the world, since 1970.
     #[must_use]
     pub fn date(moment: SimTime) -> Duration {
-        Duration::from_secs(ChainPlan::default().start.into()) + (moment - SimTime::START)
+        Duration::from_secs(crate::chain::ChainPlan::default().start.into()) + (moment - SimTime::START)
     }
 
     /// Whose address this is.
