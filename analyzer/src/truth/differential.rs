@@ -95,8 +95,8 @@ pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + 
 
 /// What is left of a capital of one.
 fn capital(class: Class, compared: &Compared) -> f64 {
-    let power = |base: f64, times: u32| base.powi(i32::try_from(times).unwrap_or(i32::MAX));
-    power(payoff(rate(class)), compared.apart) * power(NOISE, compared.noisy)
+    // By its logarithm, which no number of series drives beyond what a float holds.
+    (f64::from(compared.apart) * payoff(rate(class)).ln() + f64::from(compared.noisy) * NOISE.ln()).exp()
 }
 
 #[cfg(test)]
@@ -126,5 +126,6 @@ mod tests {
         for class in [Class::Presented, Class::Service] {
             assert!(after(class, 3, 0) < LIMIT && after(class, 4, 0) > LIMIT);
         }
+        assert!(Class::ALL.iter().all(|class| !after(*class, u32::MAX, u32::MAX).is_nan()));
     }
 }
