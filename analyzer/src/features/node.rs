@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use electrum::message::Answer;
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest, watch};
 use serde::Deserialize;
@@ -85,7 +86,7 @@ impl Node {
         }
         let at = reading.visit.started_at;
         for turn in reading.of_probe("C1") {
-            let best = turn.answer().and_then(|answer| answer.result::<Best<'_>>());
+            let best = turn.answer().and_then(Answer::result::<Best<'_>>);
             let block = best.and_then(|best| best.block());
             if let Some((height, block)) = block {
                 self.told(height, block, at);
