@@ -24,7 +24,7 @@ use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply, finding::Digest
 use rcgen::{CertificateParams, DnType, KeyPair};
 
 /// Blocks that every server is visited on.
-const BLOCKS: u32 = 4;
+const BLOCKS: u32 = 8;
 /// Servers of a fleet, and of how many servers one fleet is made.
 const FLEET: u32 = 50;
 const FLEET_OF: u32 = 500;
@@ -34,7 +34,7 @@ const PEERS: u32 = 40;
 fn main() -> anyhow::Result<()> {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1_000, 10_000] } else { sizes };
-    println!("servers  fold µs/visit  join s  gossip s  attribution s  behaviour s  groups");
+    println!("servers  read µs/visit  fold µs/visit  join s  gossip s  attribution s  behaviour s  groups");
     for size in sizes {
         run(size)?;
     }
@@ -44,14 +44,16 @@ fn main() -> anyhow::Result<()> {
 fn run(size: u32) -> anyhow::Result<()> {
     let knowledge = Knowledge::embedded()?;
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
-    let (mut folding, mut visits) = (Duration::ZERO, 0_u32);
+    let (mut reading, mut folding, mut visits) = (Duration::ZERO, Duration::ZERO, 0_u32);
     for number in 0..size {
         let certificate = certificate(number)?;
         for block in 0..BLOCKS {
             let visit = visit(number, block, size, &certificate)?;
             let began = Instant::now();
-            let (reading, digest) = (Reading::of(&visit), Digest::of_bytes(&[]));
-            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&reading, digest, &knowledge);
+            let read = Reading::of(&visit);
+            reading += began.elapsed();
+            let (began, digest) = (Instant::now(), Digest::of_bytes(&[]));
+            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&read, digest, &knowledge);
             folding += began.elapsed();
             visits += 1;
         }
@@ -69,9 +71,11 @@ fn run(size: u32) -> anyhow::Result<()> {
     lap();
     anyhow::ensure!(behaviour.clusters.len() == servers.len());
     let [join, gossip, linked, alike] = times[..] else { anyhow::bail!("four laps") };
-    let fold = folding.as_secs_f64() * 1e6 / f64::from(visits);
+    let [read, fold] = [reading, folding].map(|all| all.as_secs_f64() * 1e6 / f64::from(visits));
     let groups = attribution.groups.len();
-    println!("{size:7}  {fold:13.1}  {join:6.2}  {gossip:8.2}  {linked:13.2}  {alike:11.2}  {groups:6}");
+    println!(
+        "{size:7}  {read:13.1}  {fold:13.1}  {join:6.2}  {gossip:8.2}  {linked:13.2}  {alike:11.2}  {groups:6}"
+    );
     Ok(())
 }
 

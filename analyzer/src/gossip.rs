@@ -1,6 +1,6 @@
 //! Who names whom (M4), over all servers.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 
 use model::finding::Digest;
 
@@ -46,21 +46,27 @@ impl Gossip {
         }
         let named = servers.iter().enumerate().map(|(place, server)| {
             let evidence = server.dossiers().find_map(|dossier| dossier.place.peers.as_ref())?.evidence;
-            let mut visited = BTreeSet::new();
+            let mut visited = Vec::new();
             let (mut strangers, mut alone) = (0, 0);
-            for host in hosts(server).collect::<HashSet<_>>() {
+            let mut listed: Vec<&Mark> = hosts(server).collect();
+            listed.sort_unstable();
+            listed.dedup();
+            for host in listed {
                 match places.get(host) {
                     Some(own) if *own == place => continue,
-                    Some(other) => _ = visited.insert(*other),
+                    Some(other) => visited.push(*other),
                     None => strangers += 1,
                 }
                 alone += usize::from(namers.get(host).is_some_and(|(_, several)| !several));
             }
-            Some(Named { servers: visited.into_iter().collect(), strangers, alone, evidence })
+            visited.sort_unstable();
+            visited.dedup();
+            Some(Named { servers: visited, strangers, alone, evidence })
         });
         let named: Vec<Option<Named>> = named.collect();
-        let known = named.iter().flatten().flat_map(|named| &named.servers).collect::<HashSet<_>>().len();
-        Self { named, known }
+        let mut known = vec![false; servers.len()];
+        named.iter().flatten().flat_map(|named| &named.servers).for_each(|server| known[*server] = true);
+        Self { named, known: known.into_iter().filter(|known| *known).count() }
     }
 
     /// The circle that a server is in: itself and those whom it names, at least three, where it names nobody who was

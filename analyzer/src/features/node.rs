@@ -4,13 +4,17 @@
 //! A fee estimator learns from what reached its own node and when, so two servers that agree on estimates well above
 //! the floor, block after block, ask one node. At the floor everybody agrees.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use electrum::message::Answer;
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest, watch};
 use serde::Deserialize;
 
-use crate::{mark::Mark, reading::Reading};
+use crate::{
+    mark::Mark,
+    reading::{Reading, Turn},
+};
 
 /// Rises when the same visits give other features.
 pub const VERSION: u32 = 1;
@@ -82,7 +86,8 @@ impl Node {
         }
         let at = reading.visit.started_at;
         for turn in reading.of_probe("C1") {
-            let block = turn.result().and_then(|best: Best| best.block());
+            let best = turn.answer().and_then(Answer::result::<Best<'_>>);
+            let block = best.and_then(|best| best.block());
             if let Some((height, block)) = block {
                 self.told(height, block, at);
             }
@@ -113,30 +118,40 @@ impl Node {
     }
 
     fn estimates(&mut self, reading: &Reading<'_>) {
-        let Some(turn) = reading.of_probe("F1").next() else { return };
-        for sample in watch::samples(reading.visit) {
-            let Some(block) = self.best_at(sample.at) else { continue };
-            if self.vectors.iter().any(|vector| vector.block == block && vector.is_complete()) {
-                continue;
+        let mut asked = reading.of_probe("F1").peekable();
+        let Some(first) = asked.peek().copied() else { return };
+        if reading.visit.purpose == Purpose::Watch {
+            for sample in watch::samples(reading.visit) {
+                let fees = sample
+                    .fees
+                    .iter()
+                    .map(|fee| (fee.target, fee.feerate.and_then(|rate| u32::try_from(rate).ok())));
+                self.estimated(sample.at, &feerates(fees), first);
             }
-            let mut vector =
-                Vector { block, at: sample.at, feerates: [None; TARGETS.len()], evidence: turn.digest() };
-            for estimate in sample.fees {
-                let place = TARGETS.iter().position(|target| *target == estimate.target);
-                let feerate = estimate.feerate.and_then(|feerate| u32::try_from(feerate).ok());
-                if let Some(place) = place {
-                    vector.feerates[place] = feerate;
+            return;
+        }
+        let fees = asked.filter_map(|turn| {
+            let [target]: [u32; 1] = turn.params()?;
+            Some((target, turn.result().and_then(satoshis)))
+        });
+        let sent = Duration::from(first.exchange.sent);
+        if let Ok(at) = reading.visit.started_at.checked_add(sent) {
+            self.estimated(at, &feerates(fees), first);
+        }
+    }
+
+    /// Of a block the first estimates are kept, or the first that are complete.
+    fn estimated(&mut self, at: Timestamp, feerates: &[Option<u32>; TARGETS.len()], turn: &Turn<'_>) {
+        let Some(block) = self.best_at(at) else { return };
+        let vector = || Vector { block, at, feerates: *feerates, evidence: turn.digest() };
+        match self.vectors.iter_mut().rev().find(|known| known.block == block) {
+            Some(known) if !known.is_complete() && feerates.iter().all(Option::is_some) => *known = vector(),
+            Some(_) => {}
+            None => {
+                if self.vectors.len() == MAX_VECTORS {
+                    self.vectors.remove(0);
                 }
-            }
-            match self.vectors.iter_mut().find(|known| known.block == block) {
-                Some(known) if vector.is_complete() => *known = vector,
-                Some(_) => {}
-                None => {
-                    if self.vectors.len() == MAX_VECTORS {
-                        self.vectors.remove(0);
-                    }
-                    self.vectors.push(vector);
-                }
+                self.vectors.push(vector());
             }
         }
     }
@@ -192,6 +207,23 @@ fn stands_out(rates: &[u32]) -> bool {
     rates.iter().filter(|rate| **rate > floor).count() >= 4
 }
 
+/// Estimates in the order of [`TARGETS`].
+fn feerates(fees: impl Iterator<Item = (u32, Option<u32>)>) -> [Option<u32>; TARGETS.len()] {
+    let mut feerates = [None; TARGETS.len()];
+    for (target, feerate) in fees {
+        if let Some(place) = TARGETS.iter().position(|known| *known == target) {
+            feerates[place] = feerate;
+        }
+    }
+    feerates
+}
+
+/// -1 stands for "no estimate"; nobody pays a whole bitcoin for a kilobyte.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in the range")]
+fn satoshis(bitcoins: f64) -> Option<u32> {
+    (0.0..1.0).contains(&bitcoins).then(|| (bitcoins * SATOSHIS).round() as u32)
+}
+
 fn relay_fee(reading: &Reading<'_>) -> Option<u32> {
     #[derive(Deserialize)]
     struct Mempool {
@@ -201,17 +233,17 @@ fn relay_fee(reading: &Reading<'_>) -> Option<u32> {
         Some(mempool) => mempool.minrelaytxfee,
         None => reading.result_of("M7")?,
     };
-    let plausible = (0.0..1.0).contains(&fee);
-    plausible.then(|| format!("{:.0}", fee * SATOSHIS).parse().ok()).flatten()
+    satoshis(fee)
 }
 
 #[derive(Deserialize)]
-struct Best {
+struct Best<'a> {
     height: u32,
-    hex: String,
+    #[serde(borrow)]
+    hex: Cow<'a, str>,
 }
 
-impl Best {
+impl Best<'_> {
     fn block(&self) -> Option<(u32, Mark)> {
         let header = electrum::proof::header::decode(&self.hex).ok()?;
         Some((self.height, Mark::of(header.block_hash().to_string().as_bytes())))
