@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::{
         indicators, server,
-        testing::{answers, dossiers},
+        testing::{answers, dossiers, knowledge},
     };
 
     /// Every probe that a feature reads.
@@ -121,7 +121,8 @@ mod tests {
                 })
                 .collect();
             let dossiers = dossiers(&visits);
-            let survey = Survey::of(server::join(&dossiers), &Context { previous: &[], system: &|_| Some(1) });
+            let context = Context { previous: &[], system: &|_| Some(1) };
+            let survey = Survey::of(Network::Regtest, server::join(&dossiers), &knowledge(), &context);
             prop_assert_eq!(survey.attribution.of_server.len(), survey.servers.len());
             for place in 0..survey.servers.len() {
                 for definition in indicators::catalogue() {

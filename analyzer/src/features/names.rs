@@ -36,8 +36,8 @@ const GENERIC: [&str; 24] = [
 ];
 
 /// Domains under which anybody can have a name that follows a changing address, as far as the public suffix list
-/// does not know them (it does know duckdns.org, dyndns.org, no-ip.com's and many more). From the pages of the
-/// services named, read in November 2026.
+/// does not know them (it does know duckdns.org, dyndns.org, no-ip.com's and many more). A short list from general
+/// knowledge, not a survey of such services.
 const DYNAMIC: [&str; 8] = [
     "dynv6.net",
     "freeddns.org",

@@ -19,7 +19,7 @@ pub(super) fn of(analysis: &Analysis) -> String {
         let mut table = new(&["score", "level", "server", "findings"]);
         for assessment in suspects.iter().take(MOST_LINES) {
             let findings = assessment.findings.iter().map(|finding| {
-                let digest = finding.evidence.first().map(|digest| digest.to_string()).unwrap_or_default();
+                let digest = finding.evidence.first().map(ToString::to_string).unwrap_or_default();
                 let short = digest.get(..12).unwrap_or_default();
                 format!("{} {} [{short}…]", finding.indicator, finding.statement)
             });
