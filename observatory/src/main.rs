@@ -3,6 +3,7 @@
 
 mod analyze;
 mod demo;
+mod evaluate;
 mod geoip;
 mod output;
 mod plan;
@@ -33,6 +34,7 @@ enum Command {
     Analyze(analyze::Arguments),
     Verify(verify::Arguments),
     Replay(analyze::replay::Arguments),
+    Evaluate(evaluate::Arguments),
 }
 
 #[tokio::main]
@@ -52,6 +54,7 @@ async fn main() -> ExitCode {
         Command::Analyze(arguments) => analyze::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments).await,
         Command::Replay(arguments) => analyze::replay::run(&arguments).await,
+        Command::Evaluate(arguments) => evaluate::run(&arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

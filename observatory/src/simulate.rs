@@ -1,7 +1,7 @@
 //! `observatory simulate`: a network of servers on this machine whose truth is known, until it is interrupted.
 
 mod archive;
-mod history;
+pub(crate) mod history;
 
 use std::{
     net::SocketAddr,

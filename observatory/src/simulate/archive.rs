@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use electrum::Network;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,9 +14,11 @@ use jiff::SignedDuration;
 use model::Archive;
 use scanner::caller::Caller;
 use simulator::{chance::Chance, world::World};
-use tokio::runtime::Builder;
 
-use super::{Simulated, history::History};
+use super::{
+    Simulated,
+    history::{History, Round, alone},
+};
 use crate::{
     output::{self, Usage},
     scan::{keep_objects, product},
@@ -46,10 +48,13 @@ impl Arguments {
             self.every.try_into().map_err(|_| Usage("--every cannot be negative".to_owned()))?;
         let days = Duration::from_secs(24 * 3_600) * days;
         let rounds = days.as_nanos().checked_div(every.as_nanos()).unwrap_or(0);
-        let rounds = u32::try_from(rounds).ok().filter(|rounds| *rounds > 0);
-        let rounds =
-            rounds.ok_or_else(|| Usage("--every must fit into --days, and not be nothing".to_owned()))?;
-        Ok(History { profile: self.profile.into(), rounds, every, seed })
+        let rounds = u32::try_from(rounds)
+            .ok()
+            .filter(|rounds| *rounds > 0)
+            .ok_or_else(|| Usage("--every must fit into --days, and not be nothing".to_owned()))?;
+        let profile = self.profile.into();
+        let round = |number| Round { begins: every * number, lasts: every, profile };
+        Ok(History { rounds: (0..rounds).map(round).collect(), seed })
     }
 }
 
@@ -80,10 +85,10 @@ pub(super) async fn write(
         caller.objects = Arc::new(objects).into();
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let bar = bar(world.len() as u64 * u64::from(history.rounds));
+    let bar = bar(world.len() as u64 * history.rounds.len() as u64);
     let written = thread::scope(|scope| {
         let share = |first: usize| {
-            let (caller, archive, bar) = (&caller, &archive, &bar);
+            let (history, caller, archive, bar) = (&history, &caller, &archive, &bar);
             scope.spawn(move || {
                 let places: Vec<usize> = (first..world.len()).step_by(threads).collect();
                 alone(|| async {
@@ -112,12 +117,6 @@ pub(super) async fn write(
         began.elapsed().as_secs_f64()
     ));
     Ok(())
-}
-
-/// Runs something on this thread, on a clock that jumps to whatever is waited for.
-fn alone<T>(what: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.context("no runtime")?.block_on(what())
 }
 
 fn bar(length: u64) -> ProgressBar {

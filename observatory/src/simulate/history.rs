@@ -30,6 +30,7 @@ use simulator::{
     serve::{Clock, Inside, Transport},
     world::{Member, World},
 };
+use tokio::runtime::Builder;
 
 /// From the end of one visit to a server to the beginning of the next, as politeness has it.
 const SPACING: Duration = Duration::from_secs(10);
@@ -39,16 +40,23 @@ const OBJECT_TRIES: usize = 5;
 const MOST_HOSTS: usize = 16;
 
 /// How a network is visited.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct History {
-    /// How much is asked. In light rounds each server is visited once, at its endpoints in turn.
-    pub(crate) profile: Profile,
-    /// How many times everybody is visited.
-    pub(crate) rounds: u32,
-    /// From one round to the next.
-    pub(crate) every: Duration,
+    /// The rounds, in their order.
+    pub(crate) rounds: Vec<Round>,
     /// Decides what a scan leaves to chance.
     pub(crate) seed: u64,
+}
+
+/// One visit to everybody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// When it begins, counted from the beginning of the world.
+    pub(crate) begins: Duration,
+    /// How long it takes until everybody's turn has come.
+    pub(crate) lasts: Duration,
+    /// How much is asked. In light rounds each host is visited once, at its endpoints in turn.
+    pub(crate) profile: Profile,
 }
 
 /// A host of a server, and where it leads at a moment.
@@ -96,16 +104,16 @@ impl History {
     ) -> anyhow::Result<()> {
         let mut acquaintances = Acquaintances::default();
         let mut known: BTreeMap<usize, Vec<electrum::Host>> = BTreeMap::new();
-        for round in 0..self.rounds {
+        for (number, round) in self.rounds.iter().enumerate() {
             for place in places {
                 let site =
                     Site { caller, world, member: world.members().get(*place).context("no such server")? };
-                let mut chance = Chance::new(self.seed, "visits", &[*place as u64, round.into()]);
-                let mut moment = world.begins() + self.every * round + self.every.mul_f64(chance.unit());
+                let mut chance = Chance::new(self.seed, "visits", &[*place as u64, number as u64]);
+                let mut moment = world.begins() + round.begins + round.lasts.mul_f64(chance.unit());
                 let known = known.entry(*place).or_default();
                 for host in site.hosts_so_far(known, moment)? {
                     for (endpoint, transport, agenda) in
-                        self.planned(&site, &host, &acquaintances, (round, moment), &mut chance)?
+                        planned(&site, &host, &acquaintances, (number, round.profile, moment), &mut chance)?
                     {
                         let lot = u32::try_from(chance.below(u32::MAX.into())).unwrap_or_default();
                         let visited = site.visit(&host, endpoint, &transport, &agenda, (moment, lot)).await?;
@@ -119,32 +127,31 @@ impl History {
         }
         Ok(())
     }
+}
 
-    /// What is asked of one host in a round, and where.
-    fn planned(
-        &self,
-        site: &Site<'_>,
-        host: &Host,
-        acquaintances: &Acquaintances,
-        (round, moment): (u32, SimTime),
-        chance: &mut Chance,
-    ) -> anyhow::Result<Vec<(Endpoint, Transport, Agenda)>> {
-        let mut ways = site.endpoints(host)?;
-        if self.profile == Profile::Light && !ways.is_empty() {
-            ways = vec![ways.swap_remove(round as usize % ways.len())];
-        }
-        let endpoints: Vec<Endpoint> = ways.iter().map(|(endpoint, _)| endpoint.clone()).collect();
-        let known = acquaintances.of(&host.name);
-        let planned = itineraries(self.profile, &endpoints, &known, chance.below(1 << 53), date(moment)?);
-        let mut all = Vec::new();
-        for ((endpoint, transport), (_, agendas)) in ways.into_iter().zip(planned) {
-            let spoken = agendas.into_iter().filter(|agenda| !agenda.probes().is_empty());
-            // Nobody is asked twice who is not there.
-            let asked = if host.address.is_some() { usize::MAX } else { 1 };
-            all.extend(spoken.take(asked).map(|agenda| (endpoint.clone(), transport.clone(), agenda)));
-        }
-        Ok(all)
+/// What is asked of one host in a round, and where.
+fn planned(
+    site: &Site<'_>,
+    host: &Host,
+    acquaintances: &Acquaintances,
+    (round, profile, moment): (usize, Profile, SimTime),
+    chance: &mut Chance,
+) -> anyhow::Result<Vec<(Endpoint, Transport, Agenda)>> {
+    let mut ways = site.endpoints(host)?;
+    if profile == Profile::Light && !ways.is_empty() {
+        ways = vec![ways.swap_remove(round % ways.len())];
     }
+    let endpoints: Vec<Endpoint> = ways.iter().map(|(endpoint, _)| endpoint.clone()).collect();
+    let known = acquaintances.of(&host.name);
+    let planned = itineraries(profile, &endpoints, &known, chance.below(1 << 53), date(moment)?);
+    let mut all = Vec::new();
+    for ((endpoint, transport), (_, agendas)) in ways.into_iter().zip(planned) {
+        let spoken = agendas.into_iter().filter(|agenda| !agenda.probes().is_empty());
+        // Nobody is asked twice who is not there.
+        let asked = if host.address.is_some() { usize::MAX } else { 1 };
+        all.extend(spoken.take(asked).map(|agenda| (endpoint.clone(), transport.clone(), agenda)));
+    }
+    Ok(all)
 }
 
 /// A server of the world, and who visits it.
@@ -254,4 +261,10 @@ fn shown(transport: &Transport) -> Option<tls::Facts> {
 
 fn date(moment: SimTime) -> anyhow::Result<Timestamp> {
     Ok(Timestamp::UNIX_EPOCH.checked_add(World::date(moment))?)
+}
+
+/// Runs something on this thread, on a clock that jumps to whatever is waited for.
+pub(crate) fn alone<T>(what: impl AsyncFnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.context("no runtime")?.block_on(what())
 }

@@ -1,0 +1,130 @@
+//! `observatory evaluate`: how much of what is true is found, and how much is found that is not true. Networks whose
+//! truth is known are simulated, visited and analysed, and what is concluded is compared with the truth.
+
+mod judge;
+mod run;
+mod table;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use anyhow::anyhow;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use simulator::{
+    grammar::Library,
+    scenario::{self, Scenario},
+};
+
+use self::{judge::Verdict, run::Way};
+use crate::output::{self, Usage};
+
+/// Compare what is concluded with what is true, on simulated networks.
+///
+/// Each scenario is simulated once for each seed: a world of sixteen days, visited by a campaign of light and deep
+/// visits, analysed as `analyze` does it. Printed is, for each scenario, how often each indicator fired for who must show
+/// it, what was held against the honest, and how the groups compare with the operators. The exit code is 1 where
+/// something was missed or somebody honest has a hard or medium finding.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  observatory evaluate
+  observatory evaluate --seeds 1000 --scenario n4-overload --scenario n5-reorg-lag
+  observatory evaluate --sockets --seeds 20")]
+pub(crate) struct Arguments {
+    /// A scenario by name; without any, all of them but the mixed and the hostile one
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Worlds of each scenario
+    #[arg(long, value_name = "N", default_value = "20")]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "S", default_value = "1")]
+    first_seed: u64,
+    /// Serve the networks on loopback addresses and scan them there, which takes as long as scans take
+    #[arg(long)]
+    sockets: bool,
+}
+
+/// Networks that are not of the catalogue: one has everything, one attacks its visitors.
+const NOT_JUDGED: [&str; 2] = ["mixed-2026", "hostile"];
+/// Scans over sockets at once: they wait most of the time.
+const SCANS: usize = 6;
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Usage`] for scenarios that are none; else that something was missed, or held against the honest.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let grammars = Library::embedded()?;
+    let scenarios = arguments.scenarios(&grammars)?;
+    let seeds = arguments.first_seed..arguments.first_seed + arguments.seeds;
+    let jobs: Vec<(&str, &Scenario, u64)> = scenarios
+        .iter()
+        .flat_map(|(name, scenario)| seeds.clone().map(move |seed| (name.as_str(), scenario, seed)))
+        .collect();
+    let (way, workers) = match arguments.sockets {
+        true => (Way::Sockets, SCANS),
+        false => (Way::Archive, thread::available_parallelism().map_or(1, usize::from)),
+    };
+    let verdicts = tokio::task::block_in_place(|| all(&jobs, way, workers, &grammars))?;
+    output::result(&table::of(&verdicts))?;
+    output::note(&format!("{} runs took {:.0} s.", jobs.len(), began.elapsed().as_secs_f64()));
+    let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();
+    anyhow::ensure!(wrong == 0, "{wrong} of {} scenarios did not come out as they must", verdicts.len());
+    Ok(())
+}
+
+/// Does all jobs, as many at once as there are workers, and sums up by scenario.
+fn all(
+    jobs: &[(&str, &Scenario, u64)],
+    way: Way,
+    workers: usize,
+    grammars: &Library,
+) -> anyhow::Result<BTreeMap<String, Verdict>> {
+    let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<String, Verdict>::new()));
+    let bar = bar(jobs.len() as u64);
+    let work = || {
+        while let Some((name, scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let verdict = run::one(name, scenario, *seed, way, grammars)?;
+            let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+            verdicts.entry((*name).to_owned()).or_default().add(verdict);
+            bar.inc(1);
+        }
+        anyhow::Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread broke off"))?)
+    })?;
+    bar.finish_and_clear();
+    Ok(verdicts.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Arguments {
+    fn scenarios(&self, grammars: &Library) -> Result<Vec<(String, Scenario)>, Usage> {
+        let names: Vec<&str> = match self.scenario.is_empty() {
+            true => scenario::names().filter(|name| !NOT_JUDGED.contains(name)).collect(),
+            false => self.scenario.iter().map(String::as_str).collect(),
+        };
+        let read = |name: &str| {
+            let scenario = scenario::named(name, grammars).ok_or_else(|| {
+                Usage(format!("--scenario {name}: there is none; `observatory simulate --list` names them"))
+            })?;
+            Ok((name.to_owned(), scenario.map_err(|error| Usage(error.to_string()))?))
+        };
+        names.into_iter().map(read).collect()
+    }
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} runs, {eta} left");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

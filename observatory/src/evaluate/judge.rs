@@ -1,0 +1,180 @@
+//! What was concluded, beside what is true. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use analyzer::analysis::Analysis;
+use model::{Assessment, finding::Tier};
+use simulator::{scenario::Scenario, world::Truth};
+
+/// So many servers of one operator are a fleet, which is held against it (I33).
+const FLEET: usize = 5;
+/// False findings that are told of word by word.
+const MOST_TOLD: usize = 5;
+
+/// How the conclusions of some runs compare with the truth.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Runs.
+    pub(super) runs: usize,
+    /// Servers of all runs.
+    pub(super) servers: usize,
+    /// For each indicator that must fire: how often it did, of how many times.
+    pub(super) needed: BTreeMap<String, Share>,
+    /// Honest servers of all runs.
+    pub(super) honest: usize,
+    /// Findings against the honest, by tier; and indicators that must not fire for anybody in the scenario.
+    pub(super) soft: usize,
+    pub(super) medium: usize,
+    pub(super) hard: usize,
+    pub(super) forbidden: usize,
+    /// The first of them, in words.
+    pub(super) told: Vec<String>,
+    /// Pairs of servers of one operator: how many are in one group.
+    pub(super) linked: Share,
+    /// Pairs in one group: how many are of one operator.
+    pub(super) rightly: Share,
+}
+
+/// So many of so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) of: usize,
+    pub(super) found: usize,
+}
+
+impl Share {
+    fn count(&mut self, found: bool) {
+        self.of += 1;
+        self.found += usize::from(found);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.of += other.of;
+        self.found += other.found;
+    }
+
+    pub(super) fn is_all(self) -> bool {
+        self.found == self.of
+    }
+}
+
+impl Verdict {
+    /// Takes in another run.
+    pub(super) fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.servers += other.servers;
+        for (indicator, share) in other.needed {
+            self.needed.entry(indicator).or_default().add(share);
+        }
+        self.honest += other.honest;
+        self.soft += other.soft;
+        self.medium += other.medium;
+        self.hard += other.hard;
+        self.forbidden += other.forbidden;
+        self.told.extend(other.told);
+        self.told.truncate(MOST_TOLD);
+        self.linked.add(other.linked);
+        self.rightly.add(other.rightly);
+    }
+
+    /// Whether everything that must be found was, and nothing weighty against the honest.
+    pub(super) fn is_right(&self) -> bool {
+        self.needed.values().all(|share| share.is_all()) && self.medium + self.hard + self.forbidden == 0
+    }
+}
+
+/// Compares.
+pub(super) fn judge(scenario: &Scenario, seed: u64, truths: &[Truth], analysis: &Analysis) -> Verdict {
+    let mut verdict = Verdict { runs: 1, servers: truths.len(), ..Verdict::default() };
+    let covered: Vec<Vec<usize>> =
+        analysis.assessments.iter().map(|assessment| covered(assessment, truths)).collect();
+    let mut fleets: BTreeMap<&str, usize> = BTreeMap::new();
+    for truth in truths {
+        *fleets.entry(&truth.operator).or_default() += 1;
+    }
+    for (number, truth) in truths.iter().enumerate() {
+        let about = || analysis.assessments.iter().zip(&covered).filter(|(_, who)| who.contains(&number));
+        for indicator in &truth.expected {
+            let fired = |assessment: &Assessment| {
+                assessment.findings.iter().any(|finding| finding.indicator.to_string() == *indicator)
+            };
+            let found = about().any(|(assessment, _)| fired(assessment));
+            verdict.needed.entry(indicator.clone()).or_default().count(found);
+            if !found {
+                verdict.tell(format!(
+                    "seed {seed}: {indicator} was not found of {} ({})",
+                    truth.server, truth.group
+                ));
+            }
+        }
+        verdict.honest += usize::from(truth.is_honest());
+    }
+    for (assessment, who) in analysis.assessments.iter().zip(&covered) {
+        let honest = who.iter().all(|number| truths[*number].is_honest());
+        let fleet = who.iter().any(|number| fleets[truths[*number].operator.as_str()] >= FLEET);
+        for finding in &assessment.findings {
+            let indicator = finding.indicator.to_string();
+            let forbidden = scenario.must_not_fire.contains(&indicator);
+            // That a fleet is one is true, and no lie of anybody.
+            let is_false = honest && !(fleet && indicator == "I33");
+            verdict.forbidden += usize::from(forbidden);
+            match finding.tier {
+                Tier::Soft => verdict.soft += usize::from(is_false),
+                Tier::Medium => verdict.medium += usize::from(is_false),
+                Tier::Hard => verdict.hard += usize::from(is_false),
+            }
+            if forbidden || (is_false && finding.tier > Tier::Soft) {
+                verdict.tell(format!(
+                    "seed {seed}: {indicator} of {}: {}",
+                    assessment.server, finding.statement
+                ));
+            }
+        }
+    }
+    verdict.compare_groups(truths, analysis, &covered);
+    verdict
+}
+
+impl Verdict {
+    fn tell(&mut self, words: String) {
+        if self.told.len() < MOST_TOLD {
+            self.told.push(words);
+        }
+    }
+
+    fn compare_groups(&mut self, truths: &[Truth], analysis: &Analysis, covered: &[Vec<usize>]) {
+        let operators: Vec<BTreeSet<&str>> = covered
+            .iter()
+            .map(|who| who.iter().map(|number| truths[*number].operator.as_str()).collect())
+            .collect();
+        let group = |place: usize| analysis.assessments[place].group.as_ref().map(|group| &group.id);
+        for one in 0..operators.len() {
+            for other in 0..one {
+                let same = !operators[one].is_disjoint(&operators[other]);
+                let linked = group(one).is_some() && group(one) == group(other);
+                if same {
+                    self.linked.count(linked);
+                }
+                if linked {
+                    self.rightly.count(same);
+                }
+            }
+        }
+    }
+}
+
+/// The servers that an assessment is about.
+fn covered(assessment: &Assessment, truths: &[Truth]) -> Vec<usize> {
+    let hosts: BTreeSet<String> =
+        assessment.endpoints.iter().map(|endpoint| endpoint.host.to_string()).collect();
+    let addresses: BTreeSet<String> =
+        assessment.addresses.iter().map(|address| address.ip.to_string()).collect();
+    let is_about = |truth: &Truth| {
+        truth.hosts.iter().any(|host| hosts.contains(host))
+            || truth.addresses.iter().any(|address| {
+                let address = address.to_string();
+                hosts.contains(&address) || addresses.contains(&address)
+            })
+    };
+    (0..truths.len()).filter(|number| is_about(&truths[*number])).collect()
+}

@@ -1,0 +1,173 @@
+//! One run: a world, its visits, what is concluded of them.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    process::{Command, Stdio},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use analyzer::{
+    analysis::Analysis,
+    collect::{Collection, collect},
+    dossier::Dossier,
+    identify::Knowledge,
+    reading::Reading,
+};
+use anyhow::{Context as _, ensure};
+use electrum::{Host, Network};
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use model::{Archive, Visit, assessment::Address, finding::Digest};
+use scanner::{agenda::Profile, caller::Caller};
+use simulator::{
+    chance::Chance,
+    grammar::Library,
+    scenario::Scenario,
+    serve::{Clock, NameServer, listen},
+    world::{Days, World, files},
+};
+use tokio::runtime::Runtime;
+
+use super::judge::{Verdict, judge};
+use crate::{
+    scan::product,
+    simulate::history::{History, Round, alone},
+};
+
+/// How servers are visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Within the process, over the days of the campaign.
+    Archive,
+    /// Over sockets, on a few of these days.
+    Sockets,
+}
+
+/// Days that a campaign lasts.
+const DAYS: u32 = 16;
+/// Light rounds of a day.
+const LIGHT_ROUNDS: u32 = 4;
+/// The days on which everybody is visited deeply: what changes in the scenarios changes on the tenth to twelfth.
+const DEEP_DAYS: [u32; 6] = [0, 1, 2, 3, 13, 15];
+/// The days on which servers are scanned over sockets, and how often each.
+const SCANNED_DAYS: [u32; 2] = [0, 13];
+const SCANS_A_DAY: u32 = 3;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Does it.
+pub(super) fn one(
+    name: &str,
+    scenario: &Scenario,
+    seed: u64,
+    way: Way,
+    grammars: &Library,
+) -> anyhow::Result<Verdict> {
+    let knowledge = Knowledge::embedded()?;
+    let world = World::lasting(scenario, seed, None, Days { from: 0, count: DAYS }, grammars)?;
+    let collection = match way {
+        Way::Archive => rehearsed(&world, seed, &knowledge),
+        Way::Sockets => scanned(scenario, seed, grammars, &knowledge),
+    };
+    let collection = collection.with_context(|| format!("{name}, seed {seed}"))?;
+    let places: BTreeMap<IpAddr, Address> = world
+        .members()
+        .iter()
+        .flat_map(|member| {
+            let place = member.place();
+            member.addresses().iter().map(|address| {
+                let ip = IpAddr::from(*address);
+                let (organisation, country) = (place.organization.clone(), place.country.clone());
+                (
+                    ip,
+                    Address {
+                        ip,
+                        asn: Some(place.asn),
+                        organisation: Some(organisation),
+                        country: Some(country),
+                    },
+                )
+            })
+        })
+        .collect();
+    let nowhere = |ip| Address { ip, asn: None, organisation: None, country: None };
+    let place = |ip| places.get(&ip).cloned().unwrap_or_else(|| nowhere(ip));
+    let analysis = Analysis::of(&collection, &knowledge, &[], &place);
+    let truths: Vec<_> = world.truths().cloned().collect();
+    Ok(judge(scenario, seed, &truths, &analysis))
+}
+
+/// What a campaign sees that visits the world from within the process.
+fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<Collection> {
+    let light = (0..DAYS * LIGHT_ROUNDS).map(|number| Round {
+        begins: DAY / LIGHT_ROUNDS * number,
+        lasts: DAY / LIGHT_ROUNDS / 2,
+        profile: Profile::Light,
+    });
+    let deep = DEEP_DAYS.map(|day| Round {
+        // Between two light ones.
+        begins: DAY * day + DAY / LIGHT_ROUNDS / 2,
+        lasts: DAY / LIGHT_ROUNDS / 4,
+        profile: Profile::Deep,
+    });
+    let mut rounds: Vec<Round> = light.chain(deep).collect();
+    rounds.sort_by_key(|round| round.begins);
+    let history = History { rounds, seed };
+    let mut caller = Caller {
+        network: Network::Regtest,
+        vantage: "evaluation".to_owned(),
+        client_name: product(),
+        objects: OnceLock::new(),
+        secret: Chance::new(seed, "secret", &[]).bytes(),
+    };
+    if let Some(objects) = alone(async || history.objects(&caller, world).await)? {
+        caller.objects = Arc::new(objects).into();
+    }
+    let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
+    let mut latest: Option<Timestamp> = None;
+    let places: Vec<usize> = (0..world.len()).collect();
+    alone(async || {
+        let keep = async |visit: &Visit| {
+            let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
+            dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
+            latest = latest.max(Some(visit.started_at));
+            Ok(())
+        };
+        history.visits(&caller, world, &places, &ProgressBar::hidden(), keep).await
+    })?;
+    Ok(Collection { network: Network::Regtest, dossiers, latest })
+}
+
+/// What scans see of the world on sockets.
+fn scanned(
+    scenario: &Scenario,
+    seed: u64,
+    grammars: &Library,
+    knowledge: &Knowledge,
+) -> anyhow::Result<Collection> {
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("archive");
+    for day in SCANNED_DAYS {
+        let world = World::lasting(scenario, seed, None, Days { from: day, count: 1 }, grammars)?;
+        files::write(&world, folder.path())?;
+        let runtime = Runtime::new()?;
+        let _guard = runtime.enter();
+        let clock = Clock::start_at(world.begins(), 1);
+        let world = Arc::new(world);
+        let _listening = listen(world.endpoints(), clock)?;
+        let known = Arc::clone(&world);
+        let names = runtime.block_on(NameServer::start(move |name, now| known.resolve(name, now), clock))?;
+        let mut scan = Command::new(std::env::current_exe()?);
+        scan.args(["scan", "--network", "regtest", "--allow-private", "--profile", "deep", "--json"]);
+        scan.args(["--rounds", &SCANS_A_DAY.to_string(), "--interval", "1ms"]);
+        scan.args(["--resolver", &names.address().to_string()]);
+        scan.arg("--seeds").arg(folder.path().join("seeds.txt")).arg("--archive").arg(&archive);
+        let scanned = scan.stdin(Stdio::null()).output()?;
+        ensure!(scanned.status.success(), "{}", String::from_utf8_lossy(&scanned.stderr));
+    }
+    let archive = Archive::open(archive.to_str().context("a path in UTF-8")?)?;
+    let read = collect(&archive, None, Timestamp::MIN, knowledge, |_| {});
+    let mut networks = Runtime::new()?.block_on(read)?;
+    networks.pop().context("nothing was scanned")
+}
