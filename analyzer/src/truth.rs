@@ -97,8 +97,8 @@ pub fn judge(servers: &[Server<'_>]) -> Vec<Truth> {
         fees: fees::Estimates::of(servers),
     };
     let of_server = |server: &Server<'_>| {
-        let contradictions = server.dossiers().flat_map(|dossier| together.judge(dossier)).collect();
-        Truth { contradictions }
+        let of_hosts = server.dossiers().flat_map(|dossier| together.judge(dossier));
+        Truth { contradictions: of_hosts.chain(differential::apart_by_address(server)).collect() }
     };
     servers.iter().map(of_server).collect()
 }

@@ -30,6 +30,8 @@ pub struct Acquaintance {
     pub constitution: Constitution,
     /// The address at which it was last met; none through a proxy.
     pub met_at: Option<IpAddr>,
+    /// What it called itself the latest time.
+    pub software: Option<String>,
 }
 
 /// How much a server can take.
@@ -47,6 +49,15 @@ pub enum Constitution {
 impl Acquaintance {
     /// Takes in a visit.
     pub fn take(&mut self, visit: &Visit) {
+        let claimed = Facts::of(visit).software;
+        self.constitution = self.constitution.max(constitution(visit, claimed.as_deref()));
+        // Other software, and perhaps another server: nothing of it has been asked yet.
+        if claimed.is_some() && claimed != self.software {
+            if self.software.is_some() {
+                (self.played, self.hellos) = (0, 0);
+            }
+            self.software = claimed;
+        }
         let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
         self.asked(&visit.purpose, &asked, visit.started_at);
         let addresses = &visit.resolution.addresses;
@@ -58,7 +69,6 @@ impl Acquaintance {
                 self.answering.remove(&visit.endpoint);
             }
         }
-        self.constitution = self.constitution.max(constitution(visit));
         self.met_at = visit.peer.map(|peer| peer.ip()).or(self.met_at);
     }
 
@@ -83,11 +93,11 @@ impl Acquaintance {
 }
 
 /// What a visit shows of how much its server can take.
-fn constitution(visit: &Visit) -> Constitution {
+fn constitution(visit: &Visit, software: Option<&str>) -> Constitution {
     let greeted = |usual: &Purpose| matches!(usual, Purpose::Light | Purpose::Deep | Purpose::Twin(_));
     let greeting = visit.exchanges.iter().find(|exchange| exchange.probe == "H1");
     let Some(greeting) = greeting.filter(|_| greeted(&visit.purpose)) else { return Constitution::Robust };
-    if Facts::of(visit).software.is_some_and(|software| claims_to_be_fragile(&software)) {
+    if software.is_some_and(claims_to_be_fragile) {
         return Constitution::Fragile;
     }
     let hung_up = greeting.answer.is_none() && matches!(visit.outcome, Outcome::Closed);
@@ -205,6 +215,15 @@ pub(crate) mod tests {
         ] {
             assert_eq!(after(&visits).constitution, expected);
         }
+    }
+
+    #[test]
+    fn who_becomes_something_else_is_asked_everything_anew() {
+        let is =
+            |name: &str| visit(Purpose::Light, Outcome::Answered, &[("H1", &format!(r#"["{name}","1.4"]"#))]);
+        let deep = visit(Purpose::Deep, Outcome::Answered, &[GREETED, ("E10", "1")]);
+        assert_eq!(after(&[deep.clone(), is("ElectrumX 1.20.0")]).played, 1);
+        assert_eq!(after(&[deep, is("Fulcrum 2.1.1")]).played, 0);
     }
 
     #[test]

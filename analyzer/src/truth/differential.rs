@@ -16,6 +16,7 @@ use super::Contradiction;
 use crate::{
     dossier::Dossier,
     features::twins::{Class, Compared},
+    server::Server,
 };
 
 /// The capital at which a difference is found: false alarms are fewer than one in so many, for each factor of a
@@ -68,11 +69,10 @@ const FACTORS: [(Factor, Indicator, &str); 4] = [
 /// Factors that make a difference.
 pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + use<'_> {
     FACTORS.into_iter().filter_map(|(factor, indicator, whom)| {
-        let compared: Vec<(Class, &Compared)> = dossier.twins.compared(factor).collect();
-        let total: f64 = compared.iter().map(|(class, compared)| share(*class) * capital(*class, compared)).sum();
-        if total < LIMIT {
+        if total(dossier, factor) < LIMIT {
             return None;
         }
+        let compared: Vec<(Class, &Compared)> = dossier.twins.compared(factor).collect();
         let (class, most) = compared
             .iter()
             .max_by(|(a, one), (b, other)| f64::total_cmp(&capital(*a, one), &capital(*b, other)))?;
@@ -91,6 +91,34 @@ pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + 
             evidence: most.evidence.clone(),
         })
     })
+}
+
+/// Factors that make a difference at one address of a server and none at another, which is a difference by address.
+pub(super) fn apart_by_address(server: &Server<'_>) -> Vec<Contradiction> {
+    let mut all = Vec::new();
+    for (factor, _, whom) in FACTORS {
+        let apart = server.hosts.iter().find(|(_, dossier)| total(dossier, factor) >= LIMIT);
+        let alike = server.hosts.iter().find(|(_, dossier)| {
+            let mut compared = dossier.twins.compared(factor).peekable();
+            compared.peek().is_some()
+                && compared.all(|(_, compared)| compared.series > 0 && compared.apart + compared.noisy == 0)
+        });
+        let (Some((here, dossier)), Some((there, _))) = (apart, alike) else { continue };
+        let evidence = dossier.twins.compared(factor).flat_map(|(_, compared)| compared.evidence.clone());
+        all.push(Contradiction {
+            indicator: Indicator::new(14),
+            statement: format!("At {here} {whom} is told something else, at {there} it is not."),
+            evidence: evidence.collect(),
+        });
+    }
+    all.retain(|contradiction| !contradiction.evidence.is_empty());
+    all
+}
+
+/// What all bets on a factor have together.
+fn total(dossier: &Dossier, factor: Factor) -> f64 {
+    let compared = dossier.twins.compared(factor);
+    compared.map(|(class, compared)| share(class) * capital(class, compared)).sum()
 }
 
 /// What is left of a capital of one.

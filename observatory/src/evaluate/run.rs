@@ -54,6 +54,8 @@ const DEEP_DAYS: [u32; 6] = [0, 1, 2, 3, 13, 15];
 /// The days on which servers are scanned over sockets, and how often each.
 const SCANNED_DAYS: [u32; 2] = [0, 13];
 const SCANS_A_DAY: u32 = 3;
+/// In which everybody's turn comes, as in a scan of some hundred servers: what nodes say is compared block by block.
+const ROUND: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Does it.
@@ -102,13 +104,13 @@ pub(super) fn one(
 fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<Collection> {
     let light = (0..DAYS * LIGHT_ROUNDS).map(|number| Round {
         begins: DAY / LIGHT_ROUNDS * number,
-        lasts: DAY / LIGHT_ROUNDS / 2,
+        lasts: ROUND,
         profile: Profile::Light,
     });
     let deep = DEEP_DAYS.map(|day| Round {
         // Between two light ones.
         begins: DAY * day + DAY / LIGHT_ROUNDS / 2,
-        lasts: DAY / LIGHT_ROUNDS / 4,
+        lasts: ROUND,
         profile: Profile::Deep,
     });
     let mut rounds: Vec<Round> = light.chain(deep).collect();

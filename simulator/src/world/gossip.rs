@@ -37,6 +37,10 @@ pub(super) fn identity(cast: &Cast, epoch: &Epoch, number: usize, genesis_hash: 
 fn services(cast: &Cast, epoch: &Epoch, number: usize) -> Vec<Service> {
     let draft = &cast.drafts[number];
     let hosts: Vec<String> = match draft.group.announces {
+        // Of several addresses the first: who configures one service has configured one.
+        Announces::Itself if draft.group.names.is_empty() => {
+            epoch.hosts[number].first().cloned().into_iter().collect()
+        }
         Announces::Itself => epoch.hosts[number].clone(),
         Announces::Group => {
             siblings(cast, number).flat_map(|sibling| epoch.hosts[sibling].iter().cloned()).collect()

@@ -21,6 +21,8 @@ pub struct TipSaid {
     pub until: Timestamp,
     /// The first exchange that shows it.
     pub first: Digest,
+    /// The one before the latest, and when its visit began: others are known only for the latest times.
+    pub before: (Timestamp, Digest),
     /// The latest.
     pub latest: Digest,
 }
@@ -37,11 +39,19 @@ impl Tips {
         let digest = turn.digest();
         match self.0.back_mut().filter(|said| said.height == height) {
             Some(said) => {
+                said.before = (said.until, said.latest);
                 said.until = at;
                 said.latest = digest;
             }
             None => {
-                self.0.push_back(TipSaid { height, since: at, until: at, first: digest, latest: digest });
+                self.0.push_back(TipSaid {
+                    height,
+                    since: at,
+                    until: at,
+                    first: digest,
+                    before: (at, digest),
+                    latest: digest,
+                });
                 if self.0.len() > MOST {
                     self.0.pop_front();
                 }
@@ -53,8 +63,14 @@ impl Tips {
     /// When which height was told, with the exchange that shows it, in the order of time.
     pub fn told(&self) -> impl DoubleEndedIterator<Item = (Timestamp, u32, Digest)> {
         self.0.iter().flat_map(|said| {
-            let again = (said.latest != said.first).then_some((said.until, said.height, said.latest));
-            [(said.since, said.height, said.first)].into_iter().chain(again).collect::<Vec<_>>()
+            let (before, shown) = said.before;
+            let mut told = vec![
+                (said.since, said.height, said.first),
+                (before, said.height, shown),
+                (said.until, said.height, said.latest),
+            ];
+            told.dedup_by_key(|(_, _, digest)| *digest);
+            told
         })
     }
 }
