@@ -7,7 +7,7 @@ use super::{
     draft::Draft,
 };
 use crate::{
-    chance::{Chance, mixed},
+    chance::Chance,
     grammar::{Identity, Peer, Service},
     hostile,
     scenario::{Announces, Peers},
@@ -15,6 +15,8 @@ use crate::{
 
 /// Rows that a server of an open network has at most for its peers.
 const MOST: usize = 60;
+/// The same where it names its own kind alone: as many as fill more than half of what a wallet chooses from.
+const MOST_OWN: usize = 104;
 
 /// What a server says of itself and of others, on a chain with this first block.
 pub(super) fn identity(cast: &Cast, epoch: &Epoch, number: usize, genesis_hash: &str) -> Identity {
@@ -74,19 +76,38 @@ fn peers(cast: &Cast, epoch: &Epoch, number: usize) -> Vec<Peer> {
     let rows = |other: usize| rows(&cast.drafts[other], epoch, &epoch.hosts[other]);
     match draft.group.peers {
         Peers::Nobody => Vec::new(),
-        Peers::Own => siblings(cast, number).filter(|other| *other != number).flat_map(rows).collect(),
+        Peers::Own => {
+            let others = siblings(cast, number).filter(|other| *other != number);
+            others.flat_map(rows).take(MOST_OWN).collect()
+        }
         Peers::Known => {
-            let lots = Chance::new(cast.calendar.seed, "peers", &[number as u64]).word();
-            let mut known: Vec<(u64, usize)> = (0..cast.drafts.len())
+            let mut chance = Chance::new(cast.calendar.seed, "peers", &[number as u64]);
+            let known = walk(cast.drafts.len(), &mut chance)
                 .filter(|other| *other != number && !epoch.hosts[*other].is_empty())
                 .filter(|other| gossips(&cast.drafts[*other]))
-                .filter(|other| cast.drafts[*other].group.peers != Peers::Nobody)
-                .map(|other| (mixed(lots, other as u64), other))
-                .collect();
-            known.sort_unstable();
-            known.into_iter().flat_map(|(_, other)| rows(other)).take(MOST).collect()
+                .filter(|other| cast.drafts[*other].group.peers != Peers::Nobody);
+            known.flat_map(rows).take(MOST).collect()
         }
     }
+}
+
+/// All numbers below a limit once, from a chance one on in chance steps, so that nobody who wants a few shuffles all.
+fn walk(limit: usize, chance: &mut Chance) -> impl Iterator<Item = usize> + use<> {
+    let coprime = |step: &usize| {
+        let (mut one, mut other) = (limit, *step);
+        while other > 0 {
+            (one, other) = (other, one % other);
+        }
+        one == 1
+    };
+    let start = chance.index(limit);
+    let steps = std::iter::repeat_with(|| 1 + chance.index(limit));
+    let step = steps.take(64).find(coprime).unwrap_or(1);
+    (0..limit).scan(start, move |at, _| {
+        let here = *at;
+        *at = (here + step) % limit;
+        Some(here)
+    })
 }
 
 /// A row for each host.
@@ -105,4 +126,20 @@ fn rows(draft: &Draft, epoch: &Epoch, hosts: &[String]) -> Vec<Peer> {
         Peer { host: host.clone(), address, offers: offers.clone() }
     };
     hosts.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_comes_by_everybody_once() {
+        for limit in [0, 1, 2, 7, 64, 1_000] {
+            for seed in 0..20 {
+                let mut met: Vec<usize> = walk(limit, &mut Chance::new(seed, "walk", &[])).collect();
+                met.sort_unstable();
+                assert_eq!(met, (0..limit).collect::<Vec<_>>());
+            }
+        }
+    }
 }
