@@ -4,7 +4,7 @@ LAB     := target/lab
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
 
-.PHONY: help test lab proxies wallets demo electrs grammars bench fmt
+.PHONY: help test lab proxies wallets demo electrs grammars evaluate bench fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ electrs: ## build electrs from crates.io; the tests then scan it too
 
 grammars: ## make analyzer/grammars.json from the captured servers
 	cargo run -p analyzer --example grammars --locked
+
+evaluate: ## compare what is concluded with what is true, on simulated networks, 20 seeds each
+	cargo run --release --locked -- evaluate --seeds 20
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked

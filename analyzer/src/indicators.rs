@@ -75,6 +75,30 @@ pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
     all.into_iter()
 }
 
+/// `docs/indicators.md`: every indicator as it is defined here.
+#[must_use]
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Indicators\n\n\
+         What may be held against a server. A hard one proves that the protocol itself is falsified, from the exact bytes; a\n\
+         medium one is hard to explain innocently; soft ones alone never make a server suspicious. A statement says what was\n\
+         seen, never who is behind it. A server that only writes down what it sees shows none of them.\n\n\
+         This page is written by `cargo run -p analyzer --example indicators > docs/indicators.md`.\n\n\
+         | id | tier | points | what it is | what else it may mean |\n\
+         |---|---|---:|---|---|\n",
+    );
+    for Definition { indicator, tier, weight, title, caveat, .. } in catalogue() {
+        let tier = match tier {
+            Tier::Soft => "soft",
+            Tier::Medium => "medium",
+            Tier::Hard => "hard",
+        };
+        let caveat = caveat.trim_end_matches('.');
+        text.push_str(&format!("| {indicator} | {tier} | {weight} | {title} | {caveat} |\n"));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -105,6 +129,12 @@ mod tests {
             "{number}: nothing to rest on"
         );
         found
+    }
+
+    #[test]
+    fn the_page_about_indicators_is_up_to_date() {
+        let page = include_str!("../../docs/indicators.md");
+        assert_eq!(document(), page, "see the command at its top");
     }
 
     #[test]
