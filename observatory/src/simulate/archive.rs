@@ -28,6 +28,7 @@ const VANTAGE: &str = "simulated";
 
 // No documentation comment: clap would take it for that of the command.
 #[derive(Debug, Args)]
+#[group(id = "history")]
 pub(super) struct Arguments {
     /// Serve nothing, and write visits to this archive: a directory or a URL
     #[arg(long, value_name = "DIR|URL")]
