@@ -134,6 +134,7 @@ fn visits_stay_well_within_their_budgets() {
 fn no_height_beyond_the_tip_is_ever_asked_for() {
     let heights =
         |tip| chain::heights(&Known { tip, network: Network::Regtest, ..known() }).collect::<Vec<_>>();
+    assert_eq!(heights(Some(1_200)), [0, 1, 100, 1_000], "a young chain is looked at above its beginning");
     assert_eq!(heights(Some(118)), [0, 1, 100]);
     assert_eq!(heights(Some(0)), [0]);
     assert_eq!(heights(None), [0]);
