@@ -71,7 +71,8 @@ impl Timing {
     }
 
     fn take_unseen(&mut self, reading: &Reading<'_>) {
-        let mut asked = reading.of_probe("S1");
+        // Asked one by one, after a rest where the server writes once a second.
+        let mut asked = reading.of_probe("S13");
         let Some(first) = asked.next() else { return };
         let later: Option<Vec<Duration>> = asked.map(Turn::took).collect();
         let Some(took) = first.took() else { return };
@@ -161,7 +162,41 @@ fn millis(duration: Duration) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use model::{Exchange, Recorded, exchange::Reply};
+
     use super::*;
+    use crate::testing::{fold, light};
+
+    /// A question about a script, sent at one millisecond and answered at another.
+    fn asked(probe: &'static str, sent: u64, came: u64, padding: &str) -> Exchange {
+        let at = |millis| Duration::from_millis(millis).into();
+        let recorded = |text: String| Recorded::new(text.as_bytes(), Recorded::LIMIT);
+        let script = "5a".repeat(32);
+        let request =
+            format!(r#"{{"id":1,"method":"blockchain.scripthash.get_history","params":["{script}"]}}"#);
+        let response = recorded(format!(r#"{{"id":1,"result":[]{padding}}}"#));
+        let answer = Some(Reply { response, first_byte: at(came), last_byte: at(came) });
+        Exchange { probe: probe.into(), request: recorded(request), sent: at(sent), answer }
+    }
+
+    fn timing(exchanges: Vec<Exchange>) -> Timing {
+        let mut visit = light("tcp://192.0.2.1:50001", 0);
+        visit.exchanges = exchanges;
+        let mut timing = Timing::default();
+        fold(&[visit], |reading| timing.take(reading));
+        timing
+    }
+
+    #[test]
+    fn a_script_is_new_once_and_only_s13_measures_it() {
+        let slow = [(0, 280), (1_400, 1_431), (2_600, 2_629)];
+        let ask = |probe| slow.map(|(sent, came)| asked(probe, sent, came, "   ")).to_vec();
+        assert_eq!(timing(ask("S13")).unseen.millis, [280 - 31]);
+        assert_eq!(timing(ask("S1")).unseen.millis, [0; 0]);
+        assert_eq!(timing(ask("S13")[..1].to_vec()).unseen.millis, [0; 0], "nothing to compare with");
+        let silent = Exchange { answer: None, ..asked("S13", 2_600, 0, "") };
+        assert_eq!(timing([ask("S13")[..2].to_vec(), vec![silent]].concat()).unseen.millis, [0; 0]);
+    }
 
     #[test]
     fn quantiles_are_as_good_as_the_steps() {
