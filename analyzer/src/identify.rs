@@ -31,6 +31,7 @@ mod template;
 mod verdict;
 
 pub(crate) use conversation::{Conversation, Said, Turn};
+pub(crate) use padding::is_padded;
 pub(crate) use question::Era;
 
 pub use knowledge::{Evidence, Knowledge, KnowledgeError, Version};

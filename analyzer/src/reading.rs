@@ -12,6 +12,8 @@ use model::{Exchange, Visit, finding::Digest};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+use crate::identify::is_padded;
+
 /// A visit, read.
 #[derive(Debug)]
 pub struct Reading<'v> {
@@ -59,6 +61,14 @@ impl<'v> Reading<'v> {
             Answer::Result(text) => Some((*text, turn)),
             Answer::Error(_) => None,
         })
+    }
+
+    /// Whether answers were filled with spaces. Who does that collects answers and writes about once a second.
+    #[must_use]
+    pub fn is_padded(&self) -> bool {
+        let replies = self.turns.iter().filter_map(|turn| turn.exchange.answer.as_ref());
+        let mut whole = replies.filter(|reply| reply.response.cut().is_none());
+        whole.any(|reply| is_padded(reply.response.bytes()))
     }
 
     /// The first result that a probe got, where it has this form.

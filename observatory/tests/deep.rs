@@ -112,7 +112,7 @@ fn check_scripts(visits: &[Visit]) -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deep_round_shows_tls_stacks_and_tickets_in_a_dozen_round_trips_a_visit() -> anyhow::Result<()> {
+async fn a_deep_round_shows_tls_stacks_and_tickets_in_few_round_trips_a_visit() -> anyhow::Result<()> {
     let lab = tokio::task::spawn_blocking(Lab::start).await??;
     let servers = lab.servers()?;
     let folder = tempfile::tempdir()?;
@@ -121,9 +121,10 @@ async fn a_deep_round_shows_tls_stacks_and_tickets_in_a_dozen_round_trips_a_visi
     let deep: Vec<_> = visits.iter().filter(|visit| visit.purpose == Purpose::Deep).collect();
     ensure!(deep.len() == servers.len(), "{} deep visits", deep.len());
     for visit in deep {
-        // The greeting, five pings at the most, three rounds, three cards at the most (docs/probes.md).
+        // The greeting, five pings at the most, three rounds, three lone questions, three cards at the most
+        // (docs/probes.md).
         let writes: BTreeSet<_> = visit.exchanges.iter().map(|exchange| exchange.sent).collect();
-        ensure!(writes.len() <= 12, "{} round trips", writes.len());
+        ensure!(writes.len() <= 15, "{} round trips", writes.len());
         ensure!(visit.exchanges.iter().all(|exchange| exchange.answer.is_some()), "everything is answered");
         ensure!(visit.exchanges.len() > 80, "{} questions", visit.exchanges.len());
     }

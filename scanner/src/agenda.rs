@@ -164,7 +164,7 @@ const TO_FIND: &[&str] = &["H1", "C1"];
 const TO_WATCH: &[&str] = &["H1", "C1", "M4", "L6", "F1", "F2"];
 /// What both arms of a series ask: whatever a server could tell one client and not the other.
 const TO_COMPARE: &[&str] =
-    &["H1", "M1", "M2", "M4", "C1", "F1", "C7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"];
+    &["H1", "M1", "M2", "M4", "C1", "F1", "C7", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S13"];
 
 /// The order in which cards are played: first what could show a lie, then what tells implementations apart best.
 /// Where a card stands that needs a visit of its own, that visit is made.

@@ -85,7 +85,8 @@ impl Caller {
             client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
             offer: agenda.offer(),
             deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
-            control: self.control(endpoint, now),
+            control: self.unused(b"control", endpoint, now),
+            unseen: self.unused(b"unseen", endpoint, now),
             objects: self.objects.get().cloned().unwrap_or_default(),
             protocol: None,
             tip: None,
@@ -95,9 +96,11 @@ impl Caller {
         }
     }
 
-    /// A script that nobody has ever used: its own for each visit, so that no server can have seen it before.
-    fn control(&self, endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
+    /// A script that nobody has ever used: its own for each visit and purpose, so that no server can have seen it
+    /// before.
+    fn unused(&self, purpose: &[u8], endpoint: &Endpoint, now: Timestamp) -> ScriptBuf {
         let hash = Sha256::new_with_prefix(self.secret)
+            .chain_update(purpose)
             .chain_update(endpoint.host.to_string())
             .chain_update(now.as_microsecond().to_be_bytes())
             .finalize();

@@ -44,6 +44,8 @@ pub struct Conversation {
     exchanges: Vec<Exchange>,
     unasked: Vec<Heard>,
     keeps: usize,
+    /// Whether an answer was padded.
+    padded: bool,
 }
 
 /// When a conversation begins, and how far it may go.
@@ -171,6 +173,7 @@ impl Conversation {
             exchanges: Vec::new(),
             unasked: Vec::new(),
             keeps: scope.keeps,
+            padded: false,
         }
     }
 
@@ -237,7 +240,9 @@ impl Conversation {
                 }
                 Ok(Ok(Event::Answer(ticket, line))) => (ticket, line),
             };
-            self.permit.charge_bytes(without_padding(&line.bytes));
+            let length = without_padding(&line.bytes);
+            self.permit.charge_bytes(length);
+            self.padded |= length < line.bytes.len();
             // An answer to an earlier round is late, and still an answer.
             let Some(index) = awaited.iter().position(|awaited| awaited.ticket == ticket) else { continue };
             let Awaited { exchange, risk, .. } = awaited.swap_remove(index);
@@ -324,6 +329,12 @@ impl Conversation {
         self.next_id += 1;
         // The greeting's id comes back in a form that tells JSON libraries apart.
         if probe == "H1" { Id::hundreds(self.next_id) } else { Id::number(self.next_id) }
+    }
+
+    /// Whether the server pads its answers, which it then also holds back for up to a second.
+    #[must_use]
+    pub fn is_padded(&self) -> bool {
+        self.padded
     }
 
     /// Messages so far that nobody asked for.

@@ -86,6 +86,9 @@ pub enum Pace {
     Pipelined,
     /// One call at a time, each waiting for its answer: for measuring time.
     OneByOne,
+    /// The same, and where the server holds answers back and writes them once a second, each after a rest: it answers
+    /// at once whoever was silent for longer.
+    Rested,
 }
 
 /// One request to make.
@@ -134,6 +137,8 @@ pub struct Known {
     pub deep: bool,
     /// A script that nobody has ever used, secret per server and scan.
     pub control: ScriptBuf,
+    /// Another one, about which only S13 asks.
+    pub unseen: ScriptBuf,
     /// What every server of the scan is asked about.
     pub objects: Arc<Objects>,
     /// The protocol version agreed on.

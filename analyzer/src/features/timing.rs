@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use model::finding::Digest;
+use model::{Seconds, finding::Digest};
 
 use crate::reading::{Reading, Turn};
 
@@ -25,7 +25,7 @@ pub struct Timing {
     pub unseen: Lags,
     /// How much longer a wallet's search for its addresses takes than what was asked about scripts in the same write.
     pub search: Lags,
-    /// For each type of script, how long the slowest answer of a visit took.
+    /// For each type of script, how long the slowest answer of a visit took, among those asked in one write.
     pub types: [Lags; TYPES.len()],
     /// The least time that an answer took beyond the way there and back.
     pub overhead: Option<Duration>,
@@ -61,17 +61,16 @@ impl Timing {
             self.overhead = Some(self.overhead.map_or(overhead, |least| least.min(overhead)));
         }
         self.take_unseen(reading);
-        self.take_search(reading);
-        for (probe, lags) in TYPES.iter().zip(&mut self.types) {
-            let slowest = reading.of_probe(probe).filter_map(|turn| Some((turn.took()?, turn)));
-            if let Some((took, turn)) = slowest.max_by_key(|(took, _)| *took) {
-                lags.add(millis(took), turn);
-            }
+        // Who pads answers collects them: what comes late came too late for a write, whatever was asked.
+        if !reading.is_padded() {
+            self.take_search(reading);
+            self.take_types(reading);
         }
     }
 
     fn take_unseen(&mut self, reading: &Reading<'_>) {
-        let mut asked = reading.of_probe("S1");
+        // Asked one by one, after a rest where the server writes once a second.
+        let mut asked = reading.of_probe("S13");
         let Some(first) = asked.next() else { return };
         let later: Option<Vec<Duration>> = asked.map(Turn::took).collect();
         let Some(took) = first.took() else { return };
@@ -90,6 +89,20 @@ impl Timing {
         let others: Vec<Duration> = others.filter_map(Turn::took).collect();
         if let (Some(search), Some(others)) = (median(search), median(others)) {
             self.search.add(millis(search) - millis(others), last);
+        }
+    }
+
+    /// Compares what was asked in one write: of several the one that asks about most types.
+    fn take_types(&mut self, reading: &Reading<'_>) {
+        let asked = TYPES.map(|probe| reading.of_probe(probe).next().map(|turn| turn.exchange.sent));
+        let together = |write: &Seconds| asked.iter().flatten().filter(|sent| *sent == write).count();
+        let Some(write) = asked.iter().flatten().max_by_key(|write| together(write)) else { return };
+        for (probe, lags) in TYPES.iter().zip(&mut self.types) {
+            let turns = reading.of_probe(probe).filter(|turn| turn.exchange.sent == *write);
+            let slowest = turns.filter_map(|turn| Some((turn.took()?, turn))).max_by_key(|(took, _)| *took);
+            if let Some((took, turn)) = slowest {
+                lags.add(millis(took), turn);
+            }
         }
     }
 }
@@ -161,7 +174,72 @@ fn millis(duration: Duration) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use model::{Exchange, Recorded, exchange::Reply};
+
     use super::*;
+    use crate::testing::{fold, light};
+
+    /// A question about a script, sent at one millisecond and answered at another.
+    fn asked(probe: &'static str, sent: u64, came: u64, padding: &str) -> Exchange {
+        let at = |millis| Duration::from_millis(millis).into();
+        let recorded = |text: String| Recorded::new(text.as_bytes(), Recorded::LIMIT);
+        let script = "5a".repeat(32);
+        let request =
+            format!(r#"{{"id":1,"method":"blockchain.scripthash.get_history","params":["{script}"]}}"#);
+        let response = recorded(format!(r#"{{"id":1,"result":[]{padding}}}"#));
+        let answer = Some(Reply { response, first_byte: at(came), last_byte: at(came) });
+        Exchange { probe: probe.into(), request: recorded(request), sent: at(sent), answer }
+    }
+
+    fn timing(exchanges: Vec<Exchange>) -> Timing {
+        let mut visit = light("tcp://192.0.2.1:50001", 0);
+        visit.exchanges = exchanges;
+        let mut timing = Timing::default();
+        fold(&[visit], |reading| timing.take(reading));
+        timing
+    }
+
+    #[test]
+    fn a_script_is_new_once_and_only_s13_measures_it() {
+        let slow = [(0, 280), (1_400, 1_431), (2_600, 2_629)];
+        let ask = |probe| slow.map(|(sent, came)| asked(probe, sent, came, "   ")).to_vec();
+        assert_eq!(timing(ask("S13")).unseen.millis, [280 - 31]);
+        assert_eq!(timing(ask("S1")).unseen.millis, [0; 0]);
+        assert_eq!(timing(ask("S13")[..1].to_vec()).unseen.millis, [0; 0], "nothing to compare with");
+        let silent = Exchange { answer: None, ..asked("S13", 2_600, 0, "") };
+        assert_eq!(timing([ask("S13")[..2].to_vec(), vec![silent]].concat()).unseen.millis, [0; 0]);
+    }
+
+    /// Questions about all types, sent at these milliseconds and answered ten later, but for one.
+    fn types(sent: [u64; 7], slow: usize, padding: &str) -> Vec<Exchange> {
+        let came = |kind: usize| sent[kind] + if kind == slow { 900 } else { 10 };
+        (0..7).map(|kind| asked(TYPES[kind], sent[kind], came(kind), padding)).collect()
+    }
+
+    #[test]
+    fn types_are_compared_where_one_write_asks_about_them_and_no_write_waits_for_another() {
+        let sampled = |exchanges| timing(exchanges).types.map(|lags| lags.millis);
+        let slow = |kind: usize| std::array::from_fn(|each| vec![if each == kind { 900 } else { 10 }]);
+        assert_eq!(sampled(types([5; 7], 3, "")), slow(3));
+        let mut alone = slow(7);
+        alone[0].clear();
+        assert_eq!(sampled(types([5, 40, 40, 40, 40, 40, 40], 0, "")), alone, "S2 came before the others");
+        assert_eq!(
+            sampled(types([5; 7], 3, "   ")),
+            <[Vec<i32>; 7]>::default(),
+            "held back, as all answers are"
+        );
+    }
+
+    #[test]
+    fn a_search_is_compared_with_what_is_asked_in_the_same_write() {
+        let searched = |padding| {
+            let search = (0..9).map(|_| asked("S12", 5, 1_405, padding));
+            timing(types([5; 7], 7, padding).into_iter().chain(search).collect()).search.millis
+        };
+        assert_eq!(searched(""), [1_390]);
+        assert_eq!(searched("   "), [0; 0], "the second write of a server that collects its answers");
+    }
 
     #[test]
     fn quantiles_are_as_good_as_the_steps() {

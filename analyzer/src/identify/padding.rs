@@ -24,8 +24,8 @@ impl Tally {
             return tally;
         }
         let answers = conversation.turns.iter().filter_map(|turn| turn.answer.as_ref());
-        tally.padded = answers.filter(|said| is_padded(said.line)).count();
-        tally.plain = conversation.alone().filter(|said| !is_padded(said.line)).count();
+        tally.padded = answers.filter(|said| is_padded(said.line.as_bytes())).count();
+        tally.plain = conversation.alone().filter(|said| !is_padded(said.line.as_bytes())).count();
         tally
     }
 
@@ -42,9 +42,10 @@ impl Tally {
     }
 }
 
-fn is_padded(line: &str) -> bool {
-    let line = line.trim_end();
-    line.ends_with(" }") || line.ends_with(" ]")
+/// Whether a line was filled with spaces, as ElectrumX from 1.18 on fills what it collects.
+pub(crate) fn is_padded(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.ends_with(b" }") || line.ends_with(b" ]")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::reading::{Reading, Turn};
 
 /// Whether this is asked about a script that nobody ever used.
 pub(crate) fn is_control(turn: &Turn<'_>) -> bool {
-    matches!(&*turn.exchange.probe, "S1" | "L6")
+    matches!(&*turn.exchange.probe, "S1" | "S13" | "L6")
 }
 
 pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {

@@ -78,6 +78,9 @@ fn each_lie_fails_where_it_is_told() {
         (2, json!([{"tx_hash": txid, "height": 0}])),
     ] {
         assert_eq!(failed(world.lying("S1", nth, &lie)), [Subject::Control], "{lie}");
+        let mut all = world.lying("S1", nth, &lie);
+        all.iter_mut().filter(|asked| asked.probe == "S1").for_each(|asked| asked.probe = "S13".into());
+        assert_eq!(failed(all), [Subject::Control], "{lie}");
     }
 }
 

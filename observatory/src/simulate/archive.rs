@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,7 @@ const VANTAGE: &str = "simulated";
 
 // No documentation comment: clap would take it for that of the command.
 #[derive(Debug, Args)]
+#[group(id = "history")]
 pub(super) struct Arguments {
     /// Serve nothing, and write visits to this archive: a directory or a URL
     #[arg(long, value_name = "DIR|URL")]
@@ -79,7 +80,10 @@ pub(super) async fn write(
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     if arguments.profile == Profile::Deep
-        && let Some(objects) = alone(|| history.objects(&caller, world))?
+        && let Some(objects) = thread::scope(|scope| {
+            // This thread drives a runtime already.
+            joined(scope.spawn(|| alone(|| history.objects(&caller, world))))
+        })?
     {
         keep_objects(&archive, Network::Regtest, &objects).await?;
         caller.objects = Arc::new(objects).into();
@@ -106,9 +110,7 @@ pub(super) async fn write(
             })
         };
         let threads: Vec<_> = (0..threads).map(share).collect();
-        let joined =
-            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread broke off"))?);
-        joined.sum::<anyhow::Result<u64>>()
+        threads.into_iter().map(joined).sum::<anyhow::Result<u64>>()
     })?;
     bar.finish_and_clear();
     output::note(&format!(
@@ -117,6 +119,10 @@ pub(super) async fn write(
         began.elapsed().as_secs_f64()
     ));
     Ok(())
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+    thread.join().map_err(|_| anyhow!("a thread broke off"))?
 }
 
 fn bar(length: u64) -> ProgressBar {

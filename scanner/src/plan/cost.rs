@@ -72,6 +72,7 @@ impl Costs {
             offer: agenda.offer(),
             deep: matches!(agenda, Agenda::Deep { .. }),
             control: ScriptBuf::new(),
+            unseen: ScriptBuf::new(),
             objects: Arc::clone(&self.objects),
             protocol: Some(Protocol::MEMPOOL_INFO),
             tip: Some(u32::MAX),

@@ -15,10 +15,7 @@ pub(super) static PROBES: &[Probe] = &[
         occasion: Occasion::Light,
         needs: Needs::Greeting,
         pace: Pace::Pipelined,
-        calls: |known| {
-            let verbs = [Verb::Subscribe, Verb::Balance, Verb::History];
-            verbs.map(|verb| verb.of(known, &known.control, 0)).to_vec()
-        },
+        calls: |known| nothing_known(known, &known.control),
     },
     of_type("S2", Needs::Tip, |known| everything(known, ScriptKind::P2pkh)),
     of_type("S3", Needs::Script, |known| everything(known, ScriptKind::P2sh)),
@@ -59,6 +56,14 @@ pub(super) static PROBES: &[Probe] = &[
             let scripts = gap_scan(known.network).iter();
             scripts.map(|script| Verb::Subscribe.of(known, script, 0)).collect()
         },
+    },
+    Probe {
+        id: "S13",
+        reveals: "whether the first question about a script that nobody ever used takes longer than the next ones",
+        occasion: Occasion::Deep,
+        needs: Needs::Script,
+        pace: Pace::Rested,
+        calls: |known| nothing_known(known, &known.unseen),
     },
     Probe {
         id: "L6",
@@ -142,6 +147,12 @@ impl Verb {
         let method = if known.speaks(Protocol::SCRIPT_PUBKEY) { by_script } else { by_hash };
         Call::new(method, json!(["abcd"]), 0.0)
     }
+}
+
+/// Questions about a script of which nothing can be known.
+fn nothing_known(known: &Known, script: &Script) -> Vec<Call> {
+    let verbs = [Verb::Subscribe, Verb::Balance, Verb::History];
+    verbs.map(|verb| verb.of(known, script, 0)).to_vec()
 }
 
 /// All questions about the object of one type, where there is one.

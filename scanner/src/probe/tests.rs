@@ -33,6 +33,7 @@ pub(crate) fn known() -> Known {
         offer: Offer::Usual,
         deep: true,
         control: ScriptBuf::from_hex(&format!("0020{}", "5a".repeat(32))).expect("a script"),
+        unseen: ScriptBuf::from_hex(&format!("0020{}", "a5".repeat(32))).expect("a script"),
         objects: Arc::new(objects()),
         protocol: Some(Protocol::read("1.6")),
         tip: Some(900_000),
@@ -80,6 +81,7 @@ fn every_probe_asks_what_the_catalogue_says_at_its_price() {
         ("S10", 1, 1.05),
         ("S11", 1, 0.1),
         ("S12", 30, 9.0),
+        ("S13", 3, 1.75),
         ("L6", 1, 0.3),
         ("S9", 1, 0.25),
         ("E10", 1, 0.282_8),
@@ -134,6 +136,7 @@ fn visits_stay_well_within_their_budgets() {
 fn no_height_beyond_the_tip_is_ever_asked_for() {
     let heights =
         |tip| chain::heights(&Known { tip, network: Network::Regtest, ..known() }).collect::<Vec<_>>();
+    assert_eq!(heights(Some(1_200)), [0, 1, 100, 1_000], "a young chain is looked at above its beginning");
     assert_eq!(heights(Some(118)), [0, 1, 100]);
     assert_eq!(heights(Some(0)), [0]);
     assert_eq!(heights(None), [0]);
@@ -176,6 +179,13 @@ fn nothing_is_ever_asked_that_could_harm_or_touch_a_stranger() {
     let other = Known { control: ScriptBuf::from_bytes(vec![1; 34]), ..known() };
     let sent = |known: &Known| (probe("E10").expect("a probe").calls)(known)[0].params.to_string();
     assert_ne!(sent(&known()), sent(&other), "its own for each server");
+}
+
+#[test]
+fn only_s13_asks_about_its_script() {
+    let (usual, other) = (known(), Known { unseen: ScriptBuf::from_bytes(vec![1; 34]), ..known() });
+    let differ = catalogue().filter(|probe| (probe.calls)(&usual) != (probe.calls)(&other));
+    assert_eq!(differ.map(|probe| probe.id).collect::<Vec<_>>(), ["S13"]);
 }
 
 #[test]
