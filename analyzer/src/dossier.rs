@@ -8,8 +8,8 @@ use model::{Visit, finding::Digest};
 
 use crate::{
     features::{
-        claims::Claims, identity::Identity, node::Node, place::Place, software::Software, timing::Timing,
-        tls::Tls, twins::Twins, uptime::Uptime,
+        canary::Canaries, claims::Claims, identity::Identity, node::Node, place::Place, software::Software,
+        timing::Timing, tls::Tls, twins::Twins, uptime::Uptime,
     },
     identify::Knowledge,
     reading::Reading,
@@ -26,6 +26,8 @@ pub struct Dossier {
     pub latest: Option<Timestamp>,
     /// The digests of all visits, each put after the digest of those before and digested with it.
     pub digest: Option<Digest>,
+    /// What it alone was told.
+    pub canaries: Canaries,
     /// What the host says of the chain.
     pub claims: Claims,
     /// What it says of itself.
@@ -53,6 +55,7 @@ impl Dossier {
         self.visits += 1;
         self.latest = self.latest.max(Some(reading.visit.started_at));
         self.digest = Some(self.digest.map_or(digest, |before| before.then(digest)));
+        self.canaries.take(reading);
         self.claims.take(reading);
         self.identity.take(reading);
         self.node.take(reading);

@@ -3,6 +3,7 @@
 //! Each kind takes in one visit after the other, in the order of time, and is bounded whatever servers send. A visit
 //! that broke off gives what it has. Kinds know nothing of each other, nor of other hosts.
 
+pub mod canary;
 pub mod claims;
 pub mod identity;
 pub mod names;

@@ -1,6 +1,6 @@
 //! All servers side by side, and what their comparison shows. Indicators read it; nothing is concluded here.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use electrum::Network;
 
@@ -33,6 +33,8 @@ pub struct Survey<'d> {
     pub speech: Vec<Speech>,
     /// What 95 of 100 servers need at most for their quickest answer, beyond the way there and back.
     pub usual_overhead: Option<Duration>,
+    /// Pages that one server alone was told of and that somebody opened, by what their addresses end in.
+    pub opened: BTreeSet<String>,
 }
 
 impl<'d> Survey<'d> {
@@ -50,7 +52,17 @@ impl<'d> Survey<'d> {
         let truth = judge(&servers);
         let speech = servers.iter().map(|server| Speech::of(server, knowledge)).collect();
         let usual_overhead = usual_overhead(&servers);
-        Self { network, servers, gossip, attribution, behaviour, truth, speech, usual_overhead }
+        Self {
+            network,
+            servers,
+            gossip,
+            attribution,
+            behaviour,
+            truth,
+            speech,
+            usual_overhead,
+            opened: BTreeSet::new(),
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 pub(crate) mod replay;
 mod table;
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use analyzer::{
-    analysis::Analysis,
+    analysis::{Analysis, Beside},
     collect::{Collection, collect},
+    features::canary::canaries,
     identify::Knowledge,
     outputs,
 };
@@ -60,6 +61,9 @@ pub(crate) struct Evidence {
     /// A database of addresses in MaxMind's format: countries, autonomous systems
     #[arg(long, value_name = "FILE")]
     pub(crate) geoip: Vec<PathBuf>,
+    /// The log of the server whose page `scan --canary` told of: who opened it is a soft finding (I30)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) canary_log: Vec<PathBuf>,
     /// Only the days that lie so far back from the latest visit: 720h
     #[arg(long, value_name = "DURATION")]
     pub(crate) window: Option<SignedDuration>,
@@ -68,7 +72,11 @@ pub(crate) struct Evidence {
 impl Arguments {
     /// An analysis as it is without further arguments.
     pub(crate) fn of(archive: String, out: PathBuf, geoip: Vec<PathBuf>) -> Self {
-        Self { evidence: Evidence { archive, network: None, geoip, window: None }, out, seed: 1 }
+        Self {
+            evidence: Evidence { archive, network: None, geoip, canary_log: Vec::new(), window: None },
+            out,
+            seed: 1,
+        }
     }
 }
 
@@ -112,7 +120,18 @@ impl Evidence {
                 asn: asn.map(|asn| asn.number),
             }
         };
-        Ok(Analysis::of(&collection, &knowledge, previous, &place))
+        let opened = self.opened()?;
+        Ok(Analysis::of(&collection, &knowledge, &Beside { previous, opened: &opened, place: &place }))
+    }
+
+    /// Pages that were opened.
+    fn opened(&self) -> Result<BTreeSet<String>, Usage> {
+        let mut opened = BTreeSet::new();
+        for path in &self.canary_log {
+            let log = fs::read(path).map_err(|e| Usage(format!("--canary-log {}: {e}", path.display())))?;
+            opened.extend(canaries(&String::from_utf8_lossy(&log)).map(str::to_owned));
+        }
+        Ok(opened)
     }
 
     async fn collect(&self, knowledge: &Knowledge) -> anyhow::Result<Collection> {

@@ -43,7 +43,7 @@ const BACKLOG: usize = 64;
 /// # Errors
 /// [`output::Usage`] for arguments that do not go together; else what kept the scan from being done.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let client_name = arguments.client_name()?;
+    let name = arguments.client_name()?;
     let scope = &arguments.scope;
     let (network, options) = (scope.network, scope.options()?);
     let (frontier, _) = scope.frontier()?;
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         caller: Caller {
             network,
             vantage: arguments.vantage.clone(),
-            client_name,
+            name,
             objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
             secret: rand::random(),
         },

@@ -7,7 +7,7 @@ use bitcoin::{
     ScriptBuf, WScriptHash,
     hashes::{Hash as _, sha256},
 };
-use electrum::{Endpoint, Network};
+use electrum::{Endpoint, Host, Network};
 use jiff::Timestamp;
 use model::{Outcome, Seconds, Visit};
 use sha2::{Digest as _, Sha256};
@@ -30,11 +30,40 @@ pub struct Caller {
     /// Where we visit from.
     pub vantage: String,
     /// How we name ourselves.
-    pub client_name: String,
+    pub name: ClientName,
     /// What every server is asked about, once it is known.
     pub objects: OnceLock<Arc<Objects>>,
     /// What makes control scripts unguessable.
     pub secret: [u8; 32],
+}
+
+/// How we name ourselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientName {
+    /// To everybody alike.
+    Same(String),
+    /// With a page whose address is another for each server: whoever opens it has read that server's log (D3).
+    Canary {
+        /// Our name.
+        product: String,
+        /// The page, without a query.
+        page: String,
+    },
+}
+
+impl ClientName {
+    /// The name for a server.
+    fn to(&self, server: &Host, secret: &[u8; 32]) -> String {
+        match self {
+            Self::Same(name) => name.clone(),
+            Self::Canary { product, page } => {
+                let own =
+                    Sha256::new_with_prefix(secret).chain_update(b"canary").chain_update(server.to_string());
+                let own = data_encoding::HEXLOWER.encode(&own.finalize()[..8]);
+                format!("{product} (+{page}?canary={own})")
+            }
+        }
+    }
 }
 
 /// The place that a visit gives back when it only listens, and the gate that ends it.
@@ -82,7 +111,7 @@ impl Caller {
         let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
         Known {
             network: self.network,
-            client_name: borrowed.map_or_else(|| self.client_name.clone(), str::to_owned),
+            client_name: borrowed.map_or_else(|| self.name.to(&endpoint.host, &self.secret), str::to_owned),
             offer: agenda.offer(),
             deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
             control: self.unused(b"control", endpoint, now),
@@ -105,5 +134,19 @@ impl Caller {
             .chain_update(now.as_microsecond().to_be_bytes())
             .finalize();
         ScriptBuf::new_p2wsh(&WScriptHash::from_raw_hash(sha256::Hash::from_byte_array(hash.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canary_is_another_for_each_server_and_the_same_for_each_visit() {
+        let name = ClientName::Canary { product: "x".to_owned(), page: "https://o.example/scan".to_owned() };
+        let to = |host: &str| name.to(&host.parse().expect("a host"), &[7; 32]);
+        assert!(to("a.example").starts_with("x (+https://o.example/scan?canary="));
+        assert_eq!(to("a.example"), to("a.example"));
+        assert_ne!(to("a.example"), to("b.example"));
     }
 }

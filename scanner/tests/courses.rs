@@ -12,7 +12,7 @@ use scanner::{
     acquaintance::{Acquaintances, Constitution},
     agenda::{Agenda, Profile},
     aside::Tickets,
-    caller::Caller,
+    caller::{Caller, ClientName},
     discovery::{Caps, Exclusions, Frontier, Server, Source},
     gate::Gate,
     kin::Kin,
@@ -125,7 +125,7 @@ fn visitor() -> Visitor {
         caller: Caller {
             network: Network::Regtest,
             vantage: "test".to_owned(),
-            client_name: "observatory/test".to_owned(),
+            name: ClientName::Same("observatory/test".to_owned()),
             objects: OnceLock::new(),
             secret: [7; 32],
         },

@@ -6,7 +6,7 @@ use electrum::{Endpoint, Network, Transport};
 use model::Visit;
 use scanner::{
     agenda::Agenda,
-    caller::Caller,
+    caller::{Caller, ClientName},
     probe::Offer,
     rehearsal::{self, Connection, Goal, Reached},
 };
@@ -39,7 +39,7 @@ async fn visit(spaces: usize) -> Visit {
     let caller = Caller {
         network: Network::Regtest,
         vantage: "test".to_owned(),
-        client_name: "observatory/test".to_owned(),
+        name: ClientName::Same("observatory/test".to_owned()),
         objects: OnceLock::new(),
         secret: [7; 32],
     };

@@ -1,7 +1,7 @@
 //! One run: a world, its visits, what is concluded of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     process::{Command, Stdio},
     sync::{Arc, OnceLock},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use analyzer::{
-    analysis::Analysis,
+    analysis::{Analysis, Beside},
     collect::{Collection, collect},
     dossier::Dossier,
     identify::Knowledge,
@@ -20,7 +20,10 @@ use electrum::{Host, Network};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use model::{Archive, Visit, assessment::Address, finding::Digest};
-use scanner::{agenda::Profile, caller::Caller};
+use scanner::{
+    agenda::Profile,
+    caller::{Caller, ClientName},
+};
 use simulator::{
     chance::Chance,
     grammar::Library,
@@ -95,7 +98,8 @@ pub(super) fn one(
         .collect();
     let nowhere = |ip| Address { ip, asn: None, organisation: None, country: None };
     let place = |ip| places.get(&ip).cloned().unwrap_or_else(|| nowhere(ip));
-    let analysis = Analysis::of(&collection, &knowledge, &[], &place);
+    let beside = Beside { previous: &[], opened: &BTreeSet::new(), place: &place };
+    let analysis = Analysis::of(&collection, &knowledge, &beside);
     let truths: Vec<_> = world.truths().cloned().collect();
     Ok(judge(scenario, seed, &truths, &analysis))
 }
@@ -119,7 +123,7 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
     let mut caller = Caller {
         network: Network::Regtest,
         vantage: "evaluation".to_owned(),
-        client_name: product(),
+        name: ClientName::Same(product()),
         objects: OnceLock::new(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };

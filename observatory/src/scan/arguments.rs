@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use electrum::{Network, limits::Limits};
 use jiff::SignedDuration;
+use scanner::caller::ClientName;
 
 use crate::{output::Usage, scope::Scope};
 
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// How server operators reach you, shown to every server: an e-mail address or a page. Mainnet needs it
     #[arg(long, value_name = "TEXT")]
     pub(crate) contact: Option<String>,
+    /// Tell each server a page of its own, the contact's with a query: whoever opens it has read that server's log
+    #[arg(long)]
+    canary: bool,
     /// Print one JSON object a line per server instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -51,6 +55,7 @@ impl Arguments {
             watch: None,
             vantage: "local".to_owned(),
             contact: None,
+            canary: false,
             json: false,
             visit_timeout: 60,
         }
@@ -67,18 +72,23 @@ impl Arguments {
     ///
     /// # Errors
     /// [`Usage`] without a contact on mainnet, or with one that is not plain text.
-    pub(crate) fn client_name(&self) -> Result<String, Usage> {
+    pub(crate) fn client_name(&self) -> Result<ClientName, Usage> {
         let product = product();
         match self.contact.as_deref().map(str::trim) {
             Some(contact) if contact.is_empty() || contact.len() > 100 || !contact.chars().all(|c| matches!(c, ' '..='~')) => {
                 Err(Usage("--contact must be plain ASCII text of at most 100 characters".to_owned()))
             }
-            Some(contact) => Ok(format!("{product} (+{contact})")),
+            Some(page) if self.canary => match page.starts_with("https://") && !page.contains(['?', '#']) {
+                true => Ok(ClientName::Canary { product, page: page.to_owned() }),
+                false => Err(Usage("--canary needs a --contact that is a page: https://…, without a query".to_owned())),
+            },
+            None if self.canary => Err(Usage("--canary needs the page that --contact names".to_owned())),
+            Some(contact) => Ok(ClientName::Same(format!("{product} (+{contact})"))),
             None if self.scope.network == Network::Mainnet => Err(Usage(
                 "mainnet needs --contact: an e-mail address or a page where the operators of the servers you visit reach you"
                     .to_owned(),
             )),
-            None => Ok(product),
+            None => Ok(ClientName::Same(product)),
         }
     }
 }

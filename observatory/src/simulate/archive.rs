@@ -12,7 +12,7 @@ use electrum::Network;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use model::Archive;
-use scanner::caller::Caller;
+use scanner::caller::{Caller, ClientName};
 use simulator::{chance::Chance, world::World};
 
 use super::{
@@ -75,7 +75,7 @@ pub(super) async fn write(
     let mut caller = Caller {
         network: Network::Regtest,
         vantage: VANTAGE.to_owned(),
-        client_name: product(),
+        name: ClientName::Same(product()),
         objects: OnceLock::new(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
