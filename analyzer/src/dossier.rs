@@ -8,8 +8,8 @@ use model::{Visit, finding::Digest};
 
 use crate::{
     features::{
-        canary::Canaries, claims::Claims, identity::Identity, node::Node, place::Place, software::Software,
-        timing::Timing, tls::Tls, twins::Twins, uptime::Uptime,
+        canary::Canaries, claims::Claims, identity::Identity, node::Node, place::Place, refusals::Refusals,
+        software::Software, timing::Timing, tls::Tls, twins::Twins, uptime::Uptime,
     },
     identify::Knowledge,
     reading::Reading,
@@ -36,6 +36,8 @@ pub struct Dossier {
     pub node: Node,
     /// Where it is, and whom it names.
     pub place: Place,
+    /// What it says to a transaction that no node can take.
+    pub refusals: Refusals,
     /// Which software speaks.
     pub software: Software,
     /// How long its answers take.
@@ -60,6 +62,7 @@ impl Dossier {
         self.identity.take(reading);
         self.node.take(reading);
         self.place.take(reading);
+        self.refusals.take(reading);
         self.software.take(reading, knowledge);
         self.timing.take(reading);
         self.tls.take(reading);

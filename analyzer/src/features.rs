@@ -9,6 +9,7 @@ pub mod identity;
 pub mod names;
 pub mod node;
 pub mod place;
+pub mod refusals;
 pub mod software;
 pub mod spans;
 pub mod timing;

@@ -21,6 +21,7 @@ pub(crate) use self::{
     chain::{best, header, whole},
     control::is_control,
     scripts::{history, listed, outputs},
+    words::of_refusal,
 };
 use crate::reading::Reading;
 

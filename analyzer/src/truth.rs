@@ -5,6 +5,7 @@
 
 mod chain;
 mod differential;
+mod disguise;
 mod fees;
 mod omission;
 mod outputs;
@@ -132,7 +133,8 @@ impl Together<'_> {
             },
         );
         let inflated = outputs::inflated(dossier, &self.pool);
-        by_itself.chain(inflated).chain(beside).chain(differential::apart(dossier)).collect()
+        let by_name = differential::apart(dossier).chain(disguise::apart(dossier));
+        by_itself.chain(inflated).chain(beside).chain(by_name).collect()
     }
 }
 

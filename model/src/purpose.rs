@@ -15,6 +15,8 @@ pub enum Purpose {
     Deep,
     /// How it takes a first message that is not the usual one (H3, H4, H6).
     Opening,
+    /// What it says to a client that greets with the name of an old wallet (E11).
+    Disguised,
     /// How it takes what is no JSON (E9).
     ParseError,
     /// How it answers an unusual TLS hello (T4).
@@ -44,6 +46,7 @@ impl Purpose {
         match self {
             Self::Light | Self::Deep | Self::Twin(_) | Self::Objects | Self::Watch => true,
             Self::Opening
+            | Self::Disguised
             | Self::ParseError
             | Self::TlsStack { .. }
             | Self::Ticket
@@ -112,6 +115,7 @@ mod tests {
         let from = "ssl://a.example:50002".parse().expect("an endpoint");
         for (purpose, text) in [
             (Purpose::TlsStack { hello: tls::Hello::Reversed }, r#"{"kind":"tls-stack","hello":"reversed"}"#),
+            (Purpose::Disguised, r#"{"kind":"disguised"}"#),
             (twin, r#"{"kind":"twin","factor":"sparrow-name","arm":"b","series":7,"place":1}"#),
             (Purpose::Resumption { from }, r#"{"kind":"resumption","from":"ssl://a.example:50002"}"#),
         ] {

@@ -92,10 +92,12 @@ fn complaints(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<Vec<Stri
 }
 
 /// Scenarios whose servers lie or look as if they did, with the deep rounds in which all of it shows.
-const SCENARIOS: [(&str, u32); 8] = [
+const SCENARIOS: [(&str, u32); 10] = [
     ("x1-phishing", 1),
+    ("x1-phishing-old-clients", 2),
     ("x6-omission", 1),
     ("x7-cut-history", 1),
+    ("x8-other-chain", 1),
     ("x9-fee-burn", 1),
     ("x10-fake-broadcast", 1),
     ("x11-stall", 1),

@@ -81,7 +81,9 @@ impl Acquaintance {
             .count();
         match purpose {
             // Where there was no session nothing was asked.
-            Purpose::Deep | Purpose::Opening if !asked.is_empty() => {
+            Purpose::Deep | Purpose::Opening | Purpose::Disguised if !asked.is_empty() => {
+                // The greeting alone may be refused to that name, which is an answer too.
+                self.played += usize::from(*purpose == Purpose::Disguised);
                 self.deep_visits += 1;
                 self.latest_deep = self.latest_deep.max(Some(at));
             }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::SemaphorePermit, time::Instant};
 
 use crate::{
-    agenda::{Agenda, borrowed_name},
+    agenda::Agenda,
     conversation::Conversation,
     course::{self, Course},
     gate::Gate,
@@ -108,10 +108,11 @@ impl Caller {
     }
 
     fn known(&self, endpoint: &Endpoint, agenda: &Agenda, now: Timestamp) -> Known {
-        let borrowed = if let Agenda::Twin(twin) = agenda { borrowed_name(twin) } else { None };
         Known {
             network: self.network,
-            client_name: borrowed.map_or_else(|| self.name.to(&endpoint.host, &self.secret), str::to_owned),
+            client_name: agenda
+                .borrowed_name()
+                .map_or_else(|| self.name.to(&endpoint.host, &self.secret), str::to_owned),
             offer: agenda.offer(),
             deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
             control: self.unused(b"control", endpoint, now),

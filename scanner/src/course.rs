@@ -147,7 +147,9 @@ pub(crate) fn early_end(conversation: &Conversation, round: Round) -> Option<Cou
 fn provoked(conversation: &Conversation, agenda: &Agenda) -> bool {
     let latest = conversation.latest_probe().and_then(probe);
     is_opening(agenda)
-        || latest.is_some_and(|probe| matches!(probe.occasion, Occasion::Card | Occasion::Last))
+        || latest.is_some_and(|probe| {
+            matches!(probe.occasion, Occasion::Card | Occasion::Disguised | Occasion::Last)
+        })
 }
 
 /// Takes from an answer what later questions need.

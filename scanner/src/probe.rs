@@ -48,6 +48,8 @@ pub enum Occasion {
     Card,
     /// As the first and only message of a visit of its own.
     Opening,
+    /// As the last message of a visit of its own, which greets with the name of an old wallet.
+    Disguised,
     /// As the last message of a visit of its own, rarely.
     Last,
     /// In watches, with some of what other visits ask.
@@ -60,7 +62,7 @@ impl Occasion {
     pub fn risk(self) -> Option<f64> {
         match self {
             Self::Light | Self::Deep | Self::Watch => None,
-            Self::Card | Self::Opening => Some(ERROR_COST),
+            Self::Card | Self::Opening | Self::Disguised => Some(ERROR_COST),
             Self::Last => Some(PARSE_ERROR_COST),
         }
     }

@@ -13,8 +13,13 @@ const LARGEST: usize = 100_000;
 
 pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
     let errors = reading.turns.iter().filter_map(|turn| error(turn));
-    let broadcasts = reading.of_probe("E10").filter_map(broadcast);
-    errors.chain(broadcasts).collect()
+    let asked = reading.turns.iter().filter(|turn| matches!(&*turn.exchange.probe, "E10" | "E11"));
+    errors.chain(asked.filter_map(broadcast)).collect()
+}
+
+/// What the answer to a transaction proves or disproves that no node can take.
+pub(crate) fn of_refusal(turn: &Turn<'_>) -> Vec<Proof> {
+    error(turn).into_iter().chain(broadcast(turn)).collect()
 }
 
 fn error(turn: &Turn<'_>) -> Option<Proof> {
@@ -49,7 +54,7 @@ fn tags(message: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What E10 sends spends an output of a transaction whose id is the hash of a secret. Nobody can accept it, so
+/// What E10 and E11 send spends an output of a transaction whose id is the hash of a secret. Nobody can accept it, so
 /// whatever is called a success is none.
 fn broadcast(turn: &Turn<'_>) -> Option<Proof> {
     if turn.method() != "blockchain.transaction.broadcast" {

@@ -311,6 +311,31 @@ fn a_wallet_that_is_told_another_history_is_told_so_once() {
 }
 
 #[test]
+fn what_only_an_old_wallet_is_told_is_found_by_one_broadcast_in_its_name() {
+    let world = World::new();
+    let broadcast = |minutes, probe: &'static str, answer: &Value| {
+        let (method, params) = ("blockchain.transaction.broadcast", json!([serialize_hex(&world.payment)]));
+        let purpose = if probe == "E10" { Purpose::Deep } else { Purpose::Disguised };
+        visit(SUSPECT, minutes, purpose, vec![exchange(probe, method, &params, Some(answer))])
+    };
+    let after = |told: &[(&'static str, &Value)]| {
+        let visits = (0..).zip(told).map(|(minutes, (probe, answer))| broadcast(minutes, probe, answer));
+        found_among(visits.collect())
+    };
+    let plain = json!({"error": {"code": 1, "message": "bad-txns-inputs-missingorspent"}});
+    let phishing = json!({"error": {"code": 1, "message": "<b>Update at https://evil.example</b>"}});
+    let success = json!({"result": "00".repeat(32)});
+    let found = after(&[("E10", &plain), ("E11", &phishing)]);
+    assert_eq!(names(&found), ["I1", "I13"]);
+    assert!(found[1].1.statement.contains("evil.example"), "{found:?}");
+    assert_eq!(names(&after(&[("E10", &plain), ("E11", &success)])), ["I2", "I13"]);
+    assert_eq!(names(&after(&[("E10", &plain), ("E11", &phishing), ("E11", &plain)])), ["I1", "I13"]);
+    assert_eq!(names(&after(&[("E10", &phishing), ("E11", &phishing)])), ["I1"], "to everybody");
+    assert_eq!(names(&after(&[("E11", &phishing)])), ["I1"], "nobody knows what we would be told");
+    assert_eq!(after(&[("E10", &plain), ("E11", &plain)]), []);
+}
+
+#[test]
 fn a_banner_or_silence_for_one_name_takes_four_series() {
     let world = World::new();
     let banner = || world.lying("M2", 0, &json!("welcome to Electrum users"));

@@ -12,11 +12,15 @@ use serde_json::json;
 use super::{Call, Form, Known, Needs, Occasion, Pace, Probe, scripts::Verb, server::ping};
 
 pub(super) static PROBES: &[Probe] = &[
-    card("E10", "whether a transaction that cannot be valid is refused, and in which words", |known| {
-        let raw = unminable(known);
-        let cost = 0.25 + f64::from(u32::try_from(raw.len()).unwrap_or(u32::MAX)) / 5_000.0;
-        vec![Call::new("blockchain.transaction.broadcast", json!([raw]), cost)]
-    }),
+    card("E10", "whether a transaction that cannot be valid is refused, and in which words", broadcast),
+    Probe {
+        id: "E11",
+        reveals: "whether an old wallet that can be phished is told the same",
+        occasion: Occasion::Disguised,
+        needs: Needs::Greeting,
+        pace: Pace::Pipelined,
+        calls: broadcast,
+    },
     card("E1", "error grammar of an unknown method", |_| vec![Call::new("no.such.method", json!([]), 0.0)]),
     card("E2", "error grammar of a missing parameter", |_| {
         vec![Call::new("blockchain.block.header", json!([]), 0.0)]
@@ -45,6 +49,12 @@ pub(super) static PROBES: &[Probe] = &[
 
 const fn card(id: &'static str, reveals: &'static str, calls: fn(&Known) -> Vec<Call>) -> Probe {
     Probe { id, reveals, occasion: Occasion::Card, needs: Needs::Greeting, pace: Pace::Pipelined, calls }
+}
+
+fn broadcast(known: &Known) -> Vec<Call> {
+    let raw = unminable(known);
+    let cost = 0.25 + f64::from(u32::try_from(raw.len()).unwrap_or(u32::MAX)) / 5_000.0;
+    vec![Call::new("blockchain.transaction.broadcast", json!([raw]), cost)]
 }
 
 /// A well-formed transaction that spends what does not exist and never can: the outpoint's transaction id is the

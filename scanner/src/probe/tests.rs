@@ -85,6 +85,7 @@ fn every_probe_asks_what_the_catalogue_says_at_its_price() {
         ("L6", 1, 0.3),
         ("S9", 1, 0.25),
         ("E10", 1, 0.282_8),
+        ("E11", 1, 0.282_8),
         ("E1", 1, 0.0),
         ("E2", 1, 0.0),
         ("E3", 1, 0.5),
@@ -175,10 +176,11 @@ fn nothing_is_ever_asked_that_could_harm_or_touch_a_stranger() {
         })
         .map(|probe| probe.id)
         .collect();
-    assert_eq!(broadcasts, ["E10"]);
+    assert_eq!(broadcasts, ["E10", "E11"]);
     let other = Known { control: ScriptBuf::from_bytes(vec![1; 34]), ..known() };
-    let sent = |known: &Known| (probe("E10").expect("a probe").calls)(known)[0].params.to_string();
-    assert_ne!(sent(&known()), sent(&other), "its own for each server");
+    let sent = |id: &str, known: &Known| (probe(id).expect("a probe").calls)(known)[0].params.to_string();
+    assert_ne!(sent("E10", &known()), sent("E10", &other), "its own for each server");
+    assert_eq!(sent("E10", &known()), sent("E11", &known()), "whatever we call ourselves");
 }
 
 #[test]
