@@ -372,6 +372,25 @@ fn statements_are_joined_and_bounded() {
 }
 
 #[test]
+fn a_stranger_can_replay_that_a_quorum_has_another_block() {
+    let world = World::new();
+    let other = json!(serialize_hex(&mine(&world.headers[0], [9; 32])));
+    let honest = |number: u8| visit(&format!("10.0.{number}.1"), 0, Purpose::Deep, world.honest());
+    let beside = |count| -> Vec<Visit> {
+        let suspect = visit(SUSPECT, 0, Purpose::Deep, world.lying("C2", 1, &other));
+        [suspect].into_iter().chain((0..count).map(honest)).collect()
+    };
+    let block = |visits: &[Visit], place: usize| {
+        let mut asked = visits[place].exchanges.iter().filter(|exchange| exchange.probe == "C2");
+        let digest = Digest::of_exchange(asked.nth(1).expect("a block"));
+        let proofs = verify(digest, visits).expect("it is there").proofs;
+        proofs.iter().find(|proof| proof.subject == Subject::Block(1)).map(|proof| proof.failure().is_none())
+    };
+    assert_eq!((block(&beside(5), 0), block(&beside(5), 1)), (Some(false), Some(true)));
+    assert_eq!(block(&beside(4), 0), None, "four are too few");
+}
+
+#[test]
 fn a_stranger_can_replay_what_an_exchange_rests_on() {
     let world = World::new();
     let honest = visit("10.0.0.1", 0, Purpose::Deep, world.honest());
