@@ -13,6 +13,9 @@ use crate::{
     reading::{Reading, Turn},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Most transactions of one history that are spoken of.
 const MOST: usize = 20;
 
