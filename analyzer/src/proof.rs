@@ -83,6 +83,8 @@ pub enum Subject {
     Output(OutPoint),
     /// The history of a script lists what others list.
     History(ScriptHash),
+    /// The block at a height is the one that others have.
+    Block(u32),
     /// Nothing is known of a script that nobody ever used.
     Control,
 }
@@ -104,7 +106,7 @@ impl Subject {
             Self::Status(_) | Self::Balance(_) => 4,
             Self::History(_) => 5,
             Self::Output(_) => 6,
-            Self::Genesis => 7,
+            Self::Genesis | Self::Block(_) => 7,
             Self::Control => 8,
         })
     }
@@ -131,9 +133,12 @@ impl Subject {
             | Self::Output(_) => 1,
             // A block may be replaced between a proof and the header it leads to. Deep visits are a quarter of an
             // hour apart.
-            Self::Branch(_) | Self::Place { .. } | Self::Checkpoint(_) | Self::History(_) | Self::Control => {
-                2
-            }
+            Self::Branch(_)
+            | Self::Place { .. }
+            | Self::Checkpoint(_)
+            | Self::History(_)
+            | Self::Block(_)
+            | Self::Control => 2,
             // A transaction may arrive between two of the four answers. Five visits of a deep round ask for them.
             Self::Status(_) | Self::Balance(_) => 3,
         }
@@ -159,6 +164,7 @@ impl fmt::Display for Subject {
             Self::Balance(script) => write!(f, "balance and outputs of script {script}"),
             Self::Output(outpoint) => write!(f, "output {outpoint}"),
             Self::History(script) => write!(f, "history of script {script}"),
+            Self::Block(height) => write!(f, "block at height {height}"),
             Self::Control => f.write_str("script that nobody ever used"),
         }
     }

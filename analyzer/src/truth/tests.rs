@@ -7,10 +7,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    verify::{Verdict, verify},
-    *,
-};
+use super::{verify::verify, *};
 use crate::{
     attribution::Context,
     hand_made::{HEIGHT, TIP, VALUE, World, exchange, mine, replaced, told, visit},
@@ -369,31 +366,4 @@ fn statements_are_joined_and_bounded() {
     assert_eq!(found(3), Some(("Lie 1. Lie 2. Lie 3.".to_owned(), 4)));
     assert_eq!(found(90), Some(("Lie 1. Lie 2. Lie 3. So 87 more times.".to_owned(), MOST_EVIDENCE)));
     assert_eq!(truth(3).found(Indicator::new(5)), None);
-}
-
-#[test]
-fn a_stranger_can_replay_what_an_exchange_rests_on() {
-    let world = World::new();
-    let honest = visit("10.0.0.1", 0, Purpose::Deep, world.honest());
-    let lying = visit(SUSPECT, 0, Purpose::Deep, world.lying("S4", 1, &json!([])));
-    let visits = [honest, lying];
-    let of = |visit: &Visit, method: &str| {
-        let is = |exchange: &&Exchange| {
-            String::from_utf8_lossy(exchange.request.bytes()).contains(method)
-                && matches!(&*exchange.probe, "S4" | "C10" | "M2")
-        };
-        Digest::of_exchange(visit.exchanges.iter().find(is).expect("such an exchange"))
-    };
-    let verdict = |digest| verify(digest, &visits).map(|verification| verification.verdict());
-    assert_eq!(verdict(of(&visits[0], "get_merkle")), Some(Verdict::Holds));
-    assert_eq!(verdict(of(&visits[0], "listunspent")), Some(Verdict::Holds));
-    assert_eq!(verdict(of(&visits[0], "banner")), Some(Verdict::NothingToProve));
-    assert_eq!(verdict(of(&visits[1], "get_history")), Some(Verdict::Contradicted));
-    assert_eq!(verdict(Digest::of_bytes(b"")), None);
-    let replayed = verify(of(&visits[1], "get_history"), &visits).expect("it is there");
-    assert_eq!(replayed.visit.endpoint, visits[1].endpoint);
-    let subjects: Vec<Subject> = replayed.proofs.iter().map(|proof| proof.subject).collect();
-    assert_eq!(subjects, [Subject::Status(world.hash()), Subject::History(world.hash())]);
-    let step = replayed.proofs[1].failure().expect("it fails");
-    assert!(step.expected.to_string().ends_with("as 1 other hosts"), "{step:?}");
 }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::Txid;
+use bitcoin::{BlockHash, Txid};
 use electrum::{Host, proof::Utxo};
 use model::{Visit, finding::Digest};
 
-use super::outputs::worth;
+use super::{outputs::worth, voices::Voices};
 use crate::{
     features::claims::{Lines, Proven, buried},
     proof::{self, BURIED, Proof, Shown, Step, Subject},
     reading::{Reading, Turn},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// Most transactions of one history that are spoken of.
 const MOST: usize = 20;
@@ -69,6 +72,7 @@ pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
         let others: Vec<Reading<'_>> = visits.iter().map(Reading::of).collect();
         proofs.extend(values(turn, &others));
         proofs.extend(history(turn, &reading, &others));
+        proofs.extend(block(turn, &reading, &others));
     }
     Some(Verification { visit, proofs })
 }
@@ -119,4 +123,24 @@ fn history(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Op
     let mut rests_on = vec![turn.digest()];
     rests_on.extend(listing.values().flat_map(BTreeMap::values).take(MOST));
     (!steps.is_empty()).then_some(Proof { subject: Subject::History(script), rests_on, steps })
+}
+
+/// Whether a block that is buried below the server's own tip is the one that a quorum has at its height.
+fn block(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof> {
+    let (height, header) = proof::header(turn)?;
+    let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
+    if height > tip.saturating_sub(BURIED) {
+        return None;
+    }
+    let mut voices = Voices::default();
+    for other in visits {
+        let Some(voice) = other.visit.peer.map(|peer| peer.ip().into()) else { continue };
+        let told = other.turns.iter().filter_map(proof::header).filter(|(at, _)| *at == height);
+        told.for_each(|(_, header)| voices.hear(header.block_hash(), voice));
+    }
+    let (agreed, _) = voices.agreed()?;
+    let shown = |hash: BlockHash| Shown::Hash(hash.to_raw_hash());
+    let what = "the block at this height is the one that a quorum of neighbourhoods has";
+    let step = Step::equal(what, shown(*agreed), shown(header.block_hash()));
+    Some(Proof { subject: Subject::Block(height), rests_on: vec![turn.digest()], steps: vec![step] })
 }

@@ -1,0 +1,57 @@
+//! What a stranger can replay.
+
+use bitcoin::consensus::encode::serialize_hex;
+use model::{Exchange, Purpose};
+use serde_json::json;
+
+use super::*;
+use crate::hand_made::{World, mine, visit};
+
+/// The server that lies.
+const SUSPECT: &str = "198.51.100.1";
+
+#[test]
+fn a_stranger_can_replay_that_a_quorum_has_another_block() {
+    let world = World::new();
+    let other = json!(serialize_hex(&mine(&world.headers[0], [9; 32])));
+    let honest = |number: u8| visit(&format!("10.0.{number}.1"), 0, Purpose::Deep, world.honest());
+    let beside = |count| -> Vec<Visit> {
+        let suspect = visit(SUSPECT, 0, Purpose::Deep, world.lying("C2", 1, &other));
+        [suspect].into_iter().chain((0..count).map(honest)).collect()
+    };
+    let block = |visits: &[Visit], place: usize| {
+        let mut asked = visits[place].exchanges.iter().filter(|exchange| exchange.probe == "C2");
+        let digest = Digest::of_exchange(asked.nth(1).expect("a block"));
+        let proofs = verify(digest, visits).expect("it is there").proofs;
+        proofs.iter().find(|proof| proof.subject == Subject::Block(1)).map(|proof| proof.failure().is_none())
+    };
+    assert_eq!((block(&beside(5), 0), block(&beside(5), 1)), (Some(false), Some(true)));
+    assert_eq!(block(&beside(4), 0), None, "four are too few");
+}
+
+#[test]
+fn a_stranger_can_replay_what_an_exchange_rests_on() {
+    let world = World::new();
+    let honest = visit("10.0.0.1", 0, Purpose::Deep, world.honest());
+    let lying = visit(SUSPECT, 0, Purpose::Deep, world.lying("S4", 1, &json!([])));
+    let visits = [honest, lying];
+    let of = |visit: &Visit, method: &str| {
+        let is = |exchange: &&Exchange| {
+            String::from_utf8_lossy(exchange.request.bytes()).contains(method)
+                && matches!(&*exchange.probe, "S4" | "C10" | "M2")
+        };
+        Digest::of_exchange(visit.exchanges.iter().find(is).expect("such an exchange"))
+    };
+    let verdict = |digest| verify(digest, &visits).map(|verification| verification.verdict());
+    assert_eq!(verdict(of(&visits[0], "get_merkle")), Some(Verdict::Holds));
+    assert_eq!(verdict(of(&visits[0], "listunspent")), Some(Verdict::Holds));
+    assert_eq!(verdict(of(&visits[0], "banner")), Some(Verdict::NothingToProve));
+    assert_eq!(verdict(of(&visits[1], "get_history")), Some(Verdict::Contradicted));
+    assert_eq!(verdict(Digest::of_bytes(b"")), None);
+    let replayed = verify(of(&visits[1], "get_history"), &visits).expect("it is there");
+    assert_eq!(replayed.visit.endpoint, visits[1].endpoint);
+    let subjects: Vec<Subject> = replayed.proofs.iter().map(|proof| proof.subject).collect();
+    assert_eq!(subjects, [Subject::Status(world.hash()), Subject::History(world.hash())]);
+    let step = replayed.proofs[1].failure().expect("it fails");
+    assert!(step.expected.to_string().ends_with("as 1 other hosts"), "{step:?}");
+}
