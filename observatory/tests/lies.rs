@@ -14,7 +14,7 @@ use analyzer::{
     dossier::of_visits,
     identify::Knowledge,
     indicators::catalogue,
-    server::Server,
+    server,
     survey::{Case, Survey},
     truth::verify::{Verdict, verify},
 };
@@ -51,19 +51,17 @@ fn scanned(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<(Vec<Visit>
 fn findings(visits: &[Visit]) -> anyhow::Result<BTreeMap<String, Vec<Finding>>> {
     let knowledge = Knowledge::embedded()?;
     let dossiers = of_visits(visits, &knowledge)?;
-    let servers: Vec<Server<'_>> = dossiers.iter().map(|entry| Server { hosts: vec![entry] }).collect();
     let context = Context { previous: &[], system: &|_| None };
-    let survey = Survey::of(Network::Regtest, servers, &knowledge, &context);
+    let survey = Survey::of(Network::Regtest, server::join(&dossiers), &knowledge, &context);
     let indicators = INDICATORS.map(Indicator::new);
     let of = |place: usize| {
         let case = Case { survey: &survey, place };
         let table = catalogue().filter(|definition| indicators.contains(&definition.indicator));
-        (
-            case.server().hosts[0].0.to_string(),
-            table.filter_map(|definition| definition.finding(&case)).collect(),
-        )
+        let found: Vec<Finding> = table.filter_map(|definition| definition.finding(&case)).collect();
+        let hosts = case.server().hosts.iter().map(|(host, _)| host.to_string());
+        hosts.map(|host| (host, found.clone())).collect::<Vec<_>>()
     };
-    Ok((0..survey.servers.len()).map(of).collect())
+    Ok((0..survey.servers.len()).flat_map(of).collect())
 }
 
 /// What is wrong with what was found in a scenario.

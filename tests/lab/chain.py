@@ -21,7 +21,7 @@ FEE = 1_000
 COINS = 240  # outputs of one transaction, whose count is written as one byte
 MATURITY_HEIGHT = 112  # the first dozen coinbases can be spent in the next block
 SPACING = 600
-TIP_HEIGHT = 120
+TIP_HEIGHT = 130
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use object_store::{ObjectStoreExt as _, path::Path};
 
 use super::{Archive, ArchiveError};
@@ -16,12 +16,14 @@ pub struct Writer {
     run: String,
     part: u32,
     buffer: Option<Buffer>,
+    /// Whether what is old enough is written though there is little of it.
+    hurries: bool,
 }
 
 #[derive(Debug)]
 struct Buffer {
     lines: Vec<u8>,
-    date: String,
+    date: Date,
     visits: usize,
     since: Instant,
 }
@@ -32,13 +34,15 @@ impl Archive {
     #[must_use]
     pub fn writer(&self) -> Writer {
         let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
-        self.writer_named(format!("{started}-{:08x}", rand::random::<u32>()))
+        let run = format!("{started}-{:08x}", rand::random::<u32>());
+        Writer { archive: self.clone(), run, part: 0, buffer: None, hurries: true }
     }
 
-    /// Starts writing files of a name: the same name writes over what it wrote before.
+    /// Starts writing files of a name, which depend on nothing but the visits: the same visits under the same name
+    /// write over what they wrote before. Files are written when they are full, however long that takes.
     #[must_use]
     pub fn writer_named(&self, run: String) -> Writer {
-        Writer { archive: self.clone(), run, part: 0, buffer: None }
+        Writer { archive: self.clone(), run, part: 0, buffer: None, hurries: false }
     }
 }
 
@@ -56,7 +60,12 @@ impl Writer {
     /// [`ArchiveError`] where the file cannot be written; the visits stay in memory, and the next call
     /// tries again.
     pub async fn append(&mut self, visit: &Visit) -> Result<(), ArchiveError> {
-        self.buffer(visit).map_err(|e| ArchiveError::Spoilt {
+        let date = visit.started_at.to_zoned(TimeZone::UTC).date();
+        if self.buffer.as_ref().is_some_and(|buffer| buffer.date != date) {
+            // Each day has files of its own.
+            self.flush().await?;
+        }
+        self.buffer(visit, date).map_err(|e| ArchiveError::Spoilt {
             file: format!("the visit to {}", visit.endpoint),
             reason: e.to_string(),
         })?;
@@ -73,7 +82,7 @@ impl Writer {
             Some(buffer)
                 if buffer.visits >= Self::MAX_VISITS
                     || buffer.lines.len() >= Self::MAX_BYTES
-                    || buffer.since.elapsed() >= Self::MAX_AGE =>
+                    || (self.hurries && buffer.since.elapsed() >= Self::MAX_AGE) =>
             {
                 self.flush().await
             }
@@ -89,10 +98,10 @@ impl Writer {
         self.flush().await
     }
 
-    fn buffer(&mut self, visit: &Visit) -> Result<(), serde_json::Error> {
+    fn buffer(&mut self, visit: &Visit, date: Date) -> Result<(), serde_json::Error> {
         let buffer = self.buffer.get_or_insert_with(|| Buffer {
             lines: Vec::new(),
-            date: visit.started_at.to_zoned(TimeZone::UTC).date().to_string(),
+            date,
             visits: 0,
             since: Instant::now(),
         });
@@ -105,7 +114,7 @@ impl Writer {
     async fn flush(&mut self) -> Result<(), ArchiveError> {
         let Some(buffer) = &self.buffer else { return Ok(()) };
         let name = format!("{}-{:05}.jsonl.zst", self.run, self.part);
-        let path = Path::from_iter(["visits", buffer.date.as_str(), &name]);
+        let path = Path::from_iter(["visits", &buffer.date.to_string(), &name]);
         let spoilt =
             |e: std::io::Error| ArchiveError::Spoilt { file: path.to_string(), reason: e.to_string() };
         let packed = zstd::encode_all(&buffer.lines[..], 3).map_err(spoilt)?;
