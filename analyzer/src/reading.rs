@@ -4,6 +4,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use bitcoin::ScriptBuf;
 use electrum::{
     message::{Answer, RpcError},
     proof::ScriptHash,
@@ -93,12 +94,12 @@ impl<'v> Turn<'v> {
     /// The script that was asked about, by its hash, whether the protocol names scripts or hashes of them.
     #[must_use]
     pub fn script(&self) -> Option<ScriptHash> {
-        let [text]: [String; 1] = self.params()?;
-        if self.method().starts_with("blockchain.scriptpubkey.") {
-            let script = bitcoin::ScriptBuf::from_hex(&text).ok()?;
-            return Some(ScriptHash::of(&script));
+        let is_hash = self.method().starts_with("blockchain.scripthash.");
+        if !is_hash && !self.method().starts_with("blockchain.scriptpubkey.") {
+            return None;
         }
-        self.method().starts_with("blockchain.scripthash.").then(|| text.parse().ok()).flatten()
+        let [text]: [String; 1] = self.params()?;
+        if is_hash { text.parse().ok() } else { Some(ScriptHash::of(&ScriptBuf::from_hex(&text).ok()?)) }
     }
 
     /// Whether this is asked about a script: `get_history`, `listunspent`, whatever the protocol calls scripts.

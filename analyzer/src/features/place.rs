@@ -1,11 +1,11 @@
 //! Where a server is, who tells of it, and whom it names.
 
-use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU16};
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr, num::NonZeroU16};
 
 use electrum::{Host, Transport, text::printable};
 use jiff::{SignedDuration, Timestamp};
 use model::{Outcome, Purpose, finding::Digest};
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::spans::Spans;
@@ -96,16 +96,27 @@ impl Place {
     }
 }
 
+/// A row of a list of peers: address, host, features.
+#[derive(Deserialize)]
+struct Row<'a>(IgnoredAny, #[serde(borrow)] Cow<'a, str>, IgnoredAny);
+
 /// The hosts of a list of peers, by their marks: those with the smallest, so that who writes the list does not choose
 /// which are kept.
 fn peers(text: &str) -> Option<Box<[Mark]>> {
-    let rows: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    let host = |row: &&RawValue| {
-        let (_, host, _): (IgnoredAny, String, IgnoredAny) = serde_json::from_str(row.get()).ok()?;
-        Some(Mark::of_host(&host.parse::<Host>().ok()?))
+    // Mostly all rows are sound, and then they are read at once.
+    let rows: Vec<Row<'_>> = match serde_json::from_str(text) {
+        Ok(rows) => rows,
+        Err(_) => {
+            let rows: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            rows.iter().take(MAX_ROWS).filter_map(|row| serde_json::from_str(row.get()).ok()).collect()
+        }
     };
-    let hosts: BTreeSet<Mark> = rows.iter().take(MAX_ROWS).filter_map(host).collect();
-    Some(hosts.into_iter().take(MAX_PEERS).collect())
+    let host = |Row(_, host, _): &Row<'_>| Some(Mark::of_host(&host.parse::<Host>().ok()?));
+    let mut hosts: Vec<Mark> = rows.iter().take(MAX_ROWS).filter_map(host).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts.truncate(MAX_PEERS);
+    Some(hosts.into())
 }
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
 
 /// The header that was asked for by its height, and the height.
 pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header)> {
-    let [height]: [u32; 1] = turn.params().filter(|_| turn.method() == HEADER)?;
+    if turn.method() != HEADER {
+        return None;
+    }
+    let [height]: [u32; 1] = turn.params()?;
     let hex: String = turn.result()?;
     Some((height, proof::header::decode(&hex).ok()?))
 }
@@ -58,7 +61,10 @@ pub(crate) fn best(turn: &Turn<'_>) -> Option<(u32, Header)> {
         height: u32,
         hex: String,
     }
-    let Best { height, hex } = turn.result().filter(|_| turn.method() == "blockchain.headers.subscribe")?;
+    if turn.method() != "blockchain.headers.subscribe" {
+        return None;
+    }
+    let Best { height, hex } = turn.result()?;
     Some((height, proof::header::decode(&hex).ok()?))
 }
 
@@ -73,7 +79,10 @@ type Read = Result<(bitcoin::Transaction, Txid), TxError>;
 
 /// The id that was asked for, and what was handed out.
 fn raw(turn: &Turn<'_>) -> Option<(Txid, Read)> {
-    let [asked]: [Txid; 1] = turn.params().filter(|_| turn.method() == "blockchain.transaction.get")?;
+    if turn.method() != "blockchain.transaction.get" {
+        return None;
+    }
+    let [asked]: [Txid; 1] = turn.params()?;
     let hex: String = turn.result()?;
     Some((asked, proof::txid_of(&hex, LARGEST)))
 }

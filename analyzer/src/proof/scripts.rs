@@ -90,7 +90,10 @@ pub(crate) fn history(turn: &Turn<'_>) -> Option<Vec<HistoryItem>> {
         tx_hash: Txid,
         height: i64,
     }
-    let items: Vec<Item> = turn.result().filter(|_| turn.asks_script("get_history"))?;
+    if !turn.asks_script("get_history") {
+        return None;
+    }
+    let items: Vec<Item> = turn.result()?;
     Some(items.into_iter().map(|item| HistoryItem { txid: item.tx_hash, height: item.height }).collect())
 }
 
@@ -108,7 +111,10 @@ pub(crate) fn listed(turn: &Turn<'_>) -> Option<Vec<(u32, Utxo)>> {
         height: u32,
         value: u64,
     }
-    let items: Vec<Item> = turn.result().filter(|_| turn.asks_script("listunspent"))?;
+    if !turn.asks_script("listunspent") {
+        return None;
+    }
+    let items: Vec<Item> = turn.result()?;
     let utxo = |item: Item| {
         let outpoint = OutPoint::new(item.tx_hash, item.tx_pos);
         (item.height, Utxo { outpoint, value: Amount::from_sat(item.value) })
