@@ -13,6 +13,8 @@ use model::{Exchange, Visit, finding::Digest};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+use crate::proof::Witness;
+
 /// A visit, read.
 #[derive(Debug)]
 pub struct Reading<'v> {
@@ -138,6 +140,12 @@ impl<'v> Turn<'v> {
     pub fn took(&self) -> Option<Duration> {
         let reply = self.exchange.answer.as_ref()?;
         Some(Duration::from(reply.first_byte).saturating_sub(self.exchange.sent.into()))
+    }
+
+    /// It as that on which a proof rests.
+    #[must_use]
+    pub fn witness(&self) -> Witness<'v> {
+        Witness::Exchange(self.exchange)
     }
 
     /// By what it is found in the archive.

@@ -1,6 +1,11 @@
 //! Where a server is, who tells of it, and whom it names.
 
-use std::{borrow::Cow, collections::BTreeSet, net::IpAddr, num::NonZeroU16};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU16,
+};
 
 use electrum::{Host, Transport, text::printable};
 use jiff::{SignedDuration, Timestamp};
@@ -111,12 +116,21 @@ fn peers(text: &str) -> Option<Box<[Mark]>> {
             rows.iter().take(MAX_ROWS).filter_map(|row| serde_json::from_str(row.get()).ok()).collect()
         }
     };
-    let host = |Row(_, host, _): &Row<'_>| Some(Mark::of_host(&host.parse::<Host>().ok()?));
-    let mut hosts: Vec<Mark> = rows.iter().take(MAX_ROWS).filter_map(host).collect();
+    let mut hosts: Vec<Mark> =
+        rows.iter().take(MAX_ROWS).filter_map(|Row(_, host, _)| mark_of_host(host)).collect();
     hosts.sort_unstable();
     hosts.dedup();
     hosts.truncate(MAX_PEERS);
     Some(hosts.into())
+}
+
+/// [`Mark::of_host`] of a host that is still to be read.
+fn mark_of_host(text: &str) -> Option<Mark> {
+    // The standard library reads an address of IPv4 in one form only, which is the one that it writes.
+    match text.parse::<Ipv4Addr>() {
+        Ok(_) => Some(Mark::of(text.as_bytes())),
+        Err(_) => Some(Mark::of_host(&text.parse::<Host>().ok()?)),
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +178,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn hosts_have_one_mark_however_they_are_read(bytes in any::<[u8; 4]>(), text in "[0-9.x]{1,9}|.{0,12}") {
+            for text in [std::net::Ipv4Addr::from(bytes).to_string(), text] {
+                prop_assert_eq!(mark_of_host(&text), text.parse::<Host>().ok().map(|host| Mark::of_host(&host)));
+            }
+        }
+
         #[test]
         fn any_list_is_read_and_bounded(text in ".{0,200}", rows in 0..300_usize) {
             peers(&text);

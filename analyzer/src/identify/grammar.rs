@@ -97,6 +97,10 @@ fn non_ascii(line: &str) -> Option<&'static str> {
 /// How the first number from a hundred-thousandth to a ten-thousandth is written. Smaller ones are written otherwise by
 /// some libraries, and no capture has any.
 fn small_number(result: &str) -> Option<&'static str> {
+    // Mostly there is none in sight, and looking closer is dear.
+    if !["0.0000", "e-", "E-"].iter().any(|sign| result.contains(sign)) {
+        return None;
+    }
     let mut bytes = outside_strings(result)
         .filter(|(_, byte)| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
         .map(|(at, _)| at)
