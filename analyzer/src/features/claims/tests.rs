@@ -34,7 +34,7 @@ fn what_is_equal_is_kept_once_with_its_first_and_latest_exchange() {
     assert_eq!((said.what, said.times), (world.headers[0].block_hash(), 30));
     assert_eq!((said.evidence().count(), hashes.newest_first().count()), (2, 1));
     assert_eq!(claims.headers.keys().collect::<Vec<_>>(), [&0, &1, &HEIGHT]);
-    assert_eq!(claims.tips.told().map(|(_, height, _)| height).collect::<Vec<_>>(), [TIP, TIP]);
+    assert_eq!(claims.tips.told().map(|(_, height, _)| height).collect::<Vec<_>>(), [TIP; 3]);
     let history = claims.scripts[&world.hash()].latest().expect("a history");
     assert_eq!((&*history.what.lines, history.times), (&[(world.payment.compute_txid(), HEIGHT)][..], 30));
     let output = OutPoint::new(world.payment.compute_txid(), 0);
