@@ -55,7 +55,7 @@ pub async fn collect(
             Ok(packed) => {
                 let (visits, damages) = read(&packed, network);
                 damages.iter().for_each(&mut spoilt);
-                file(&visits, &mut shards, &hasher, knowledge);
+                file(visits, &mut shards, &hasher, knowledge);
             }
             Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
             Err(error) => return Err(error),
@@ -93,17 +93,22 @@ fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec
     (visits, damages)
 }
 
-fn file(visits: &[(Visit, Digest)], shards: &mut [Shard], hasher: &RandomState, knowledge: &Knowledge) {
+fn file(visits: Vec<(Visit, Digest)>, shards: &mut [Shard], hasher: &RandomState, knowledge: &Knowledge) {
+    let mut of_shards: Vec<Vec<(Visit, Digest)>> = shards.iter().map(|_| Vec::new()).collect();
     let count = shards.len() as u64;
-    let shard_of = |visit: &Visit| hasher.hash_one(&visit.endpoint.host) % count;
-    shards.par_iter_mut().enumerate().for_each(|(number, shard)| {
-        for (visit, digest) in visits.iter().filter(|(visit, _)| shard_of(visit) == number as u64) {
+    for (visit, digest) in visits {
+        let shard = usize::try_from(hasher.hash_one(&visit.endpoint.host) % count).unwrap_or_default();
+        of_shards[shard].push((visit, digest));
+    }
+    // Each visit is dropped where it was taken in: that is work too.
+    shards.par_iter_mut().zip(of_shards).for_each(|(shard, visits)| {
+        for (visit, digest) in visits {
             let hosts = shard.entry(visit.network).or_default();
             let dossier = match hosts.get_mut(&visit.endpoint.host) {
                 Some(dossier) => dossier,
                 None => hosts.entry(visit.endpoint.host.clone()).or_default(),
             };
-            dossier.take(&Reading::of(visit), *digest, knowledge);
+            dossier.take(&Reading::of(&visit), digest, knowledge);
         }
     });
 }

@@ -14,9 +14,9 @@ use std::fmt;
 
 use bitcoin::{OutPoint, Txid};
 use electrum::proof::ScriptHash;
-use model::finding::{Digest, Indicator};
+use model::finding::Indicator;
 
-pub use self::step::{Shown, Step};
+pub use self::step::{Shown, Step, Witness};
 pub(crate) use self::{
     chain::{best, header, whole},
     control::is_control,
@@ -29,17 +29,17 @@ use crate::reading::Reading;
 pub const BURIED: u32 = 6;
 
 /// A proof, or its failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proof<'v> {
     /// What it is about.
     pub subject: Subject,
     /// The exchanges and messages that it rests on, at least one.
-    pub rests_on: Vec<Digest>,
+    pub rests_on: Vec<Witness<'v>>,
     /// Its steps, at least one.
     pub steps: Vec<Step>,
 }
 
-impl Proof {
+impl Proof<'_> {
     /// The first step that does not hold.
     #[must_use]
     pub fn failure(&self) -> Option<&Step> {
@@ -172,7 +172,7 @@ impl fmt::Display for Subject {
 
 /// Everything that can be proved or disproved from the bytes of one visit.
 #[must_use]
-pub fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+pub fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let kinds = [words::proofs, chain::proofs, scripts::proofs, control::proofs];
     kinds.into_iter().flat_map(|proofs| proofs(reading)).collect()
 }

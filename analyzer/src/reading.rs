@@ -4,6 +4,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use bitcoin::ScriptBuf;
 use electrum::{
     message::{Answer, RpcError},
     proof::ScriptHash,
@@ -12,7 +13,7 @@ use model::{Exchange, Visit, finding::Digest};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::identify::is_padded;
+use crate::{identify::is_padded, proof::Witness};
 
 /// A visit, read.
 #[derive(Debug)]
@@ -103,12 +104,12 @@ impl<'v> Turn<'v> {
     /// The script that was asked about, by its hash, whether the protocol names scripts or hashes of them.
     #[must_use]
     pub fn script(&self) -> Option<ScriptHash> {
-        let [text]: [String; 1] = self.params()?;
-        if self.method().starts_with("blockchain.scriptpubkey.") {
-            let script = bitcoin::ScriptBuf::from_hex(&text).ok()?;
-            return Some(ScriptHash::of(&script));
+        let is_hash = self.method().starts_with("blockchain.scripthash.");
+        if !is_hash && !self.method().starts_with("blockchain.scriptpubkey.") {
+            return None;
         }
-        self.method().starts_with("blockchain.scripthash.").then(|| text.parse().ok()).flatten()
+        let [text]: [String; 1] = self.params()?;
+        if is_hash { text.parse().ok() } else { Some(ScriptHash::of(&ScriptBuf::from_hex(&text).ok()?)) }
     }
 
     /// Whether this is asked about a script: `get_history`, `listunspent`, whatever the protocol calls scripts.
@@ -147,6 +148,12 @@ impl<'v> Turn<'v> {
     pub fn took(&self) -> Option<Duration> {
         let reply = self.exchange.answer.as_ref()?;
         Some(Duration::from(reply.first_byte).saturating_sub(self.exchange.sent.into()))
+    }
+
+    /// It as that on which a proof rests.
+    #[must_use]
+    pub fn witness(&self) -> Witness<'v> {
+        Witness::Exchange(self.exchange)
     }
 
     /// By what it is found in the archive.

@@ -134,6 +134,10 @@ impl FromStr for Host {
         if let Ok(v6) = bare.parse::<Ipv6Addr>() {
             return Ok(IpAddr::V6(v6).into());
         }
+        // Mostly an address is written as it should be, and the parser below takes its time.
+        if let Ok(v4) = text.parse::<Ipv4Addr>() {
+            return Ok(IpAddr::V4(v4).into());
+        }
         // The URL standard's host parser: it also unmasks 0x7f.1 and 2130706433 as 127.0.0.1.
         match url::Host::parse(text).map_err(|_| refused())? {
             url::Host::Ipv4(v4) => Ok(IpAddr::V4(v4).into()),

@@ -1,9 +1,12 @@
 //! One request and its answer, byte for byte.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use data_encoding::{BASE64, HEXLOWER};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::seconds::Seconds;
@@ -60,64 +63,83 @@ impl Recorded {
     }
 }
 
+/// A record that is more than a text.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written<'a> {
-    Plain(Cow<'a, str>),
-    Parts {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        text: Option<Cow<'a, str>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        length: Option<u64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sha256: Option<String>,
-    },
+struct Parts<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 impl Serialize for Recorded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = std::str::from_utf8(&self.bytes).ok().map(Cow::Borrowed);
-        let written = match (text, &self.cut) {
-            (Some(text), None) => Written::Plain(text),
-            (text, cut) => Written::Parts {
-                base64: text.is_none().then(|| BASE64.encode(&self.bytes)),
-                text,
-                length: cut.as_ref().map(|c| c.length),
-                sha256: cut.as_ref().map(|c| HEXLOWER.encode(&c.sha256)),
-            },
-        };
-        written.serialize(serializer)
+        match (text, &self.cut) {
+            (Some(text), None) => text.serialize(serializer),
+            (text, cut) => {
+                let parts = Parts {
+                    base64: text.is_none().then(|| BASE64.encode(&self.bytes)),
+                    text,
+                    length: cut.as_ref().map(|c| c.length),
+                    sha256: cut.as_ref().map(|c| HEXLOWER.encode(&c.sha256)),
+                };
+                parts.serialize(serializer)
+            }
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Recorded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (text, base64, length, sha256) = match Written::deserialize(deserializer)? {
-            Written::Plain(text) => return Ok(Self { bytes: text.into_owned().into_bytes(), cut: None }),
-            Written::Parts { text, base64, length, sha256 } => (text, base64, length, sha256),
-        };
-        let bytes = match (text, base64) {
+        // Not an untagged enumeration: serde copies what it reads for those, and nearly all of an archive is records.
+        struct TextOrParts;
+        impl<'de> Visitor<'de> for TextOrParts {
+            type Value = Recorded;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or an object with text or base64")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Recorded, E> {
+                Ok(Recorded { bytes: text.into(), cut: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Recorded, A::Error> {
+                Parts::deserialize(MapAccessDeserializer::new(map))?.record()
+            }
+        }
+        deserializer.deserialize_any(TextOrParts)
+    }
+}
+
+impl Parts<'_> {
+    fn record<E: Error>(self) -> Result<Recorded, E> {
+        let bytes = match (self.text, self.base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
-            (None, Some(base64)) => BASE64.decode(base64.as_bytes()).map_err(D::Error::custom)?,
-            _ => return Err(D::Error::custom("a record has either text or base64")),
+            (None, Some(base64)) => BASE64.decode(base64.as_bytes()).map_err(E::custom)?,
+            _ => return Err(E::custom("a record has either text or base64")),
         };
-        let cut = match (length, sha256) {
+        let cut = match (self.length, self.sha256) {
             (None, None) => None,
             (Some(length), Some(sha256)) => {
-                let digest = HEXLOWER.decode(sha256.as_bytes()).map_err(D::Error::custom)?;
-                let sha256 = digest.try_into().map_err(|_| D::Error::custom("sha256 is not 32 bytes"))?;
+                let digest = HEXLOWER.decode(sha256.as_bytes()).map_err(E::custom)?;
+                let sha256 = digest.try_into().map_err(|_| E::custom("sha256 is not 32 bytes"))?;
                 Some(Whole { length, sha256 })
             }
-            _ => return Err(D::Error::custom("a cut record has both length and sha256")),
+            _ => return Err(E::custom("a cut record has both length and sha256")),
         };
-        Ok(Self { bytes, cut })
+        Ok(Recorded { bytes, cut })
     }
 }
 
 /// One request and what came back. Times are seconds since the visit began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Exchange {
     /// The probe it belongs to, as named in docs/probes.md: `H1`, `M2`, `C1`.
     pub probe: Cow<'static, str>,
@@ -131,7 +153,7 @@ pub struct Exchange {
 }
 
 /// The line that answered a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reply {
     /// The bytes.
     pub response: Recorded,
@@ -139,6 +161,29 @@ pub struct Reply {
     pub first_byte: Seconds,
     /// When its last byte was read.
     pub last_byte: Seconds,
+}
+
+/// An exchange as it is written. Serde copies everything that it reads for a flattened field; here nothing is.
+#[derive(Deserialize)]
+struct Flat {
+    probe: Cow<'static, str>,
+    request: Recorded,
+    sent: Seconds,
+    response: Option<Recorded>,
+    first_byte: Option<Seconds>,
+    last_byte: Option<Seconds>,
+}
+
+impl From<Flat> for Exchange {
+    fn from(flat: Flat) -> Self {
+        let answer = match (flat.response, flat.first_byte, flat.last_byte) {
+            (Some(response), Some(first_byte), Some(last_byte)) => {
+                Some(Reply { response, first_byte, last_byte })
+            }
+            _ => None,
+        };
+        Self { probe: flat.probe, request: flat.request, sent: flat.sent, answer }
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! Where a server is, who tells of it, and whom it names.
 
-use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU16};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU16,
+};
 
 use electrum::{Host, Transport, text::printable};
 use jiff::{SignedDuration, Timestamp};
 use model::{Outcome, Purpose, finding::Digest};
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::spans::Spans;
@@ -96,16 +101,36 @@ impl Place {
     }
 }
 
+/// A row of a list of peers: address, host, features.
+#[derive(Deserialize)]
+struct Row<'a>(IgnoredAny, #[serde(borrow)] Cow<'a, str>, IgnoredAny);
+
 /// The hosts of a list of peers, by their marks: those with the smallest, so that who writes the list does not choose
 /// which are kept.
 fn peers(text: &str) -> Option<Box<[Mark]>> {
-    let rows: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    let host = |row: &&RawValue| {
-        let (_, host, _): (IgnoredAny, String, IgnoredAny) = serde_json::from_str(row.get()).ok()?;
-        Some(Mark::of_host(&host.parse::<Host>().ok()?))
+    // Mostly all rows are sound, and then they are read at once.
+    let rows: Vec<Row<'_>> = match serde_json::from_str(text) {
+        Ok(rows) => rows,
+        Err(_) => {
+            let rows: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            rows.iter().take(MAX_ROWS).filter_map(|row| serde_json::from_str(row.get()).ok()).collect()
+        }
     };
-    let hosts: BTreeSet<Mark> = rows.iter().take(MAX_ROWS).filter_map(host).collect();
-    Some(hosts.into_iter().take(MAX_PEERS).collect())
+    let mut hosts: Vec<Mark> =
+        rows.iter().take(MAX_ROWS).filter_map(|Row(_, host, _)| mark_of_host(host)).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts.truncate(MAX_PEERS);
+    Some(hosts.into())
+}
+
+/// [`Mark::of_host`] of a host that is still to be read.
+fn mark_of_host(text: &str) -> Option<Mark> {
+    // The standard library reads an address of IPv4 in one form only, which is the one that it writes.
+    match text.parse::<Ipv4Addr>() {
+        Ok(_) => Some(Mark::of(text.as_bytes())),
+        Err(_) => Some(Mark::of_host(&text.parse::<Host>().ok()?)),
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +178,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn hosts_have_one_mark_however_they_are_read(bytes in any::<[u8; 4]>(), text in "[0-9.x]{1,9}|.{0,12}") {
+            for text in [std::net::Ipv4Addr::from(bytes).to_string(), text] {
+                prop_assert_eq!(mark_of_host(&text), text.parse::<Host>().ok().map(|host| Mark::of_host(&host)));
+            }
+        }
+
         #[test]
         fn any_list_is_read_and_bounded(text in ".{0,200}", rows in 0..300_usize) {
             peers(&text);

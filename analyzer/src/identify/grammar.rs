@@ -97,16 +97,24 @@ fn non_ascii(line: &str) -> Option<&'static str> {
 /// How the first number from a hundred-thousandth to a ten-thousandth is written. Smaller ones are written otherwise by
 /// some libraries, and no capture has any.
 fn small_number(result: &str) -> Option<&'static str> {
-    let outside: String = {
-        let mut text = vec![b' '; result.len()];
-        for (at, byte) in outside_strings(result) {
-            text[at] = byte;
+    // Mostly there is none in sight, and looking closer is dear.
+    if !["0.0000", "e-", "E-"].iter().any(|sign| result.contains(sign)) {
+        return None;
+    }
+    let mut bytes = outside_strings(result)
+        .filter(|(_, byte)| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
+        .map(|(at, _)| at)
+        .peekable();
+    let mut numbers = std::iter::from_fn(|| {
+        let start = bytes.next()?;
+        let mut end = start + 1;
+        while bytes.next_if_eq(&end).is_some() {
+            end += 1;
         }
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    let numbers = outside.split(|c: char| !matches!(c, '0'..='9' | '.' | '-' | '+' | 'e' | 'E'));
+        result.get(start..end)
+    });
     let small = |text: &&str| text.parse::<f64>().is_ok_and(|number| (1e-5..1e-4).contains(&number));
-    let number = numbers.into_iter().find(small)?;
+    let number = numbers.find(small)?;
     Some(match number.split_once(['e', 'E']) {
         None => "0.00001",
         Some((_, "-05" | "-06" | "-07" | "-08" | "-09")) => "1e-05",

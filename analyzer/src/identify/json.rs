@@ -1,6 +1,6 @@
 //! JSON as it was written: members in their order, values as their text. May not judge what it reads.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -10,33 +10,42 @@ use serde_json::value::RawValue;
 
 /// The members of an object in the order they were written, doubles included.
 #[derive(Debug)]
-pub(crate) struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(crate) struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
+
+#[derive(Debug, Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Whether a JSON text may be of a kind, by the byte it begins with. That it is not is mostly clear, and an error of
+/// serde's is dear.
+fn begins(text: &str, with: char) -> bool {
+    text.trim_ascii_start().starts_with(with)
+}
 
 impl<'a> Members<'a> {
     /// Reads an object.
     pub(crate) fn read(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        begins(text, '{').then(|| serde_json::from_str(text).ok()).flatten()
     }
 
     /// The text of a member; `null` counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        let (_, value) = self.0.iter().find(|(key, _)| key.0 == name)?;
         Some(value.get()).filter(|text| *text != "null")
     }
 
     /// Names and values in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.get()))
+        self.0.iter().map(|(key, value)| (&*key.0, value.get()))
     }
 
     /// The names in order, separated by spaces.
     pub(crate) fn order(&self) -> String {
-        self.0.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ")
+        self.0.iter().map(|(key, _)| &*key.0).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether the names stand in alphabetical order; `None` where there are not two to compare.
     pub(crate) fn sorted(&self) -> Option<bool> {
-        (self.0.len() > 1).then(|| self.0.is_sorted_by(|(a, _), (b, _)| a <= b))
+        (self.0.len() > 1).then(|| self.0.is_sorted_by(|(a, _), (b, _)| a.0 <= b.0))
     }
 }
 
@@ -64,13 +73,13 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 /// The elements of an array, as text.
 pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
-    let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let items: Vec<&RawValue> = begins(text, '[').then(|| serde_json::from_str(text).ok()).flatten()?;
     Some(items.into_iter().map(RawValue::get).collect())
 }
 
 /// What a JSON string stands for.
 pub(crate) fn string(text: &str) -> Option<String> {
-    serde_json::from_str(text).ok()
+    begins(text, '"').then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// The parts of a JSON text that stand outside strings, each with its place.

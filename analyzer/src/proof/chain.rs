@@ -26,11 +26,11 @@ const HEADER: &str = "blockchain.block.header";
 /// Headers of a visit by height, each with the exchange that it came in.
 type Headers<'r, 'v> = BTreeMap<u32, (Header, &'r Turn<'v>)>;
 
-pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+pub(super) fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let network = reading.visit.network;
     let with_height = |turn| header(turn).map(|(height, header)| (height, (header, turn)));
     let headers: Headers<'_, '_> = reading.turns.iter().filter_map(with_height).collect();
-    let of_turn = |turn: &Turn<'_>| match turn.method() {
+    let of_turn = |turn: &Turn<'v>| match turn.method() {
         "server.features" => genesis(turn, network),
         "blockchain.headers.subscribe" => tip(turn, network),
         HEADER => single(turn, network).or_else(|| checkpoint(turn)),
@@ -46,7 +46,10 @@ pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
 
 /// The header that was asked for by its height, and the height.
 pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header)> {
-    let [height]: [u32; 1] = turn.params().filter(|_| turn.method() == HEADER)?;
+    if turn.method() != HEADER {
+        return None;
+    }
+    let [height]: [u32; 1] = turn.params()?;
     let hex: String = turn.result()?;
     Some((height, proof::header::decode(&hex).ok()?))
 }
@@ -58,7 +61,10 @@ pub(crate) fn best(turn: &Turn<'_>) -> Option<(u32, Header)> {
         height: u32,
         hex: String,
     }
-    let Best { height, hex } = turn.result().filter(|_| turn.method() == "blockchain.headers.subscribe")?;
+    if turn.method() != "blockchain.headers.subscribe" {
+        return None;
+    }
+    let Best { height, hex } = turn.result()?;
     Some((height, proof::header::decode(&hex).ok()?))
 }
 
@@ -73,12 +79,15 @@ type Read = Result<(bitcoin::Transaction, Txid), TxError>;
 
 /// The id that was asked for, and what was handed out.
 fn raw(turn: &Turn<'_>) -> Option<(Txid, Read)> {
-    let [asked]: [Txid; 1] = turn.params().filter(|_| turn.method() == "blockchain.transaction.get")?;
+    if turn.method() != "blockchain.transaction.get" {
+        return None;
+    }
+    let [asked]: [Txid; 1] = turn.params()?;
     let hex: String = turn.result()?;
     Some((asked, proof::txid_of(&hex, LARGEST)))
 }
 
-fn genesis(turn: &Turn<'_>, network: Network) -> Option<Proof> {
+fn genesis<'v>(turn: &Turn<'v>, network: Network) -> Option<Proof<'v>> {
     #[derive(Deserialize)]
     struct Features {
         genesis_hash: String,
@@ -87,7 +96,7 @@ fn genesis(turn: &Turn<'_>, network: Network) -> Option<Proof> {
     let due = merkle::parse_hash(network.genesis_hash())?;
     let found = merkle::parse_hash(&genesis_hash).map_or_else(|| Shown::said(&genesis_hash), Shown::Hash);
     let step = Step::equal("it names the first block of the network", Shown::Hash(due), found);
-    Some(Proof { subject: Subject::Genesis, rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject: Subject::Genesis, rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
 /// That somebody worked for headers, and that they follow each other.
@@ -98,19 +107,19 @@ fn work(headers: &[Header], first: u32, network: Network, otherwise: Subject) ->
     (subject, Step::succeeds("every header was worked for and builds on the one before", "it was", &proved))
 }
 
-fn tip(turn: &Turn<'_>, network: Network) -> Option<Proof> {
+fn tip<'v>(turn: &Turn<'v>, network: Network) -> Option<Proof<'v>> {
     let (height, header) = best(turn)?;
     let (subject, step) = work(&[header], height, network, Subject::Tip);
-    Some(Proof { subject, rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
-fn single(turn: &Turn<'_>, network: Network) -> Option<Proof> {
+fn single<'v>(turn: &Turn<'v>, network: Network) -> Option<Proof<'v>> {
     let (height, header) = header(turn)?;
     let (subject, step) = work(&[header], height, network, Subject::Header(height));
-    Some(Proof { subject, rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
-fn run(turn: &Turn<'_>, network: Network) -> Option<Proof> {
+fn run<'v>(turn: &Turn<'v>, network: Network) -> Option<Proof<'v>> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Run {
@@ -125,10 +134,10 @@ fn run(turn: &Turn<'_>, network: Network) -> Option<Proof> {
     };
     let headers = proof::parse_run(&form).ok().filter(|headers| !headers.is_empty())?;
     let (subject, step) = work(&headers, first, network, Subject::Run);
-    Some(Proof { subject, rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
-fn checkpoint(turn: &Turn<'_>) -> Option<Proof> {
+fn checkpoint<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     #[derive(Deserialize)]
     struct Proved {
         branch: Vec<String>,
@@ -142,10 +151,10 @@ fn checkpoint(turn: &Turn<'_>) -> Option<Proof> {
         merkle::verify_checkpoint(header.block_hash(), height.into(), checkpoint.into(), &branch, root)
     });
     let step = Step::succeeds("the branch leads from the header to the root", Shown::Hash(root), &led);
-    Some(Proof { subject: Subject::Checkpoint(height), rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject: Subject::Checkpoint(height), rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
-fn transaction(turn: &Turn<'_>) -> Option<Proof> {
+fn transaction<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     let (asked, read) = raw(turn)?;
     let what = "the bytes of the transaction have the id that was asked for";
     let due = Shown::Hash(asked.to_raw_hash());
@@ -155,10 +164,10 @@ fn transaction(turn: &Turn<'_>) -> Option<Proof> {
         Err(TxError::TooLong { .. } | TxError::Ambiguous) => return None,
         Err(_) => Step::succeeds(what, due, &read),
     };
-    Some(Proof { subject: Subject::Transaction(asked), rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject: Subject::Transaction(asked), rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
-fn branch(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
+fn branch<'v>(turn: &Turn<'v>, headers: &Headers<'_, 'v>) -> Option<Proof<'v>> {
     #[derive(Deserialize)]
     struct Proved {
         merkle: Vec<String>,
@@ -169,7 +178,7 @@ fn branch(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
     climb(turn, txid, pos, &merkle, headers.get(&height)?, Subject::Branch(txid))
 }
 
-fn place(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
+fn place<'v>(turn: &Turn<'v>, headers: &Headers<'_, 'v>) -> Option<Proof<'v>> {
     #[derive(Deserialize)]
     struct Proved {
         // mempool's electrs calls it otherwise.
@@ -183,17 +192,17 @@ fn place(turn: &Turn<'_>, headers: &Headers<'_, '_>) -> Option<Proof> {
     climb(turn, tx_hash, position.into(), &merkle, headers.get(&height)?, subject)
 }
 
-fn climb(
-    turn: &Turn<'_>,
+fn climb<'v>(
+    turn: &Turn<'v>,
     txid: Txid,
     position: u64,
     entries: &[String],
-    (header, beside): &(Header, &Turn<'_>),
+    (header, beside): &(Header, &Turn<'v>),
     subject: Subject,
-) -> Option<Proof> {
+) -> Option<Proof<'v>> {
     let due = Shown::Hash(sha256d::Hash::from_byte_array(header.merkle_root.to_byte_array()));
     let branch = Branch::parse(entries);
     let led = branch.and_then(|branch| merkle::verify(txid, position, &branch, header.merkle_root));
     let step = Step::succeeds("the branch leads from the transaction to the root in the header", due, &led);
-    Some(Proof { subject, rests_on: vec![turn.digest(), beside.digest()], steps: vec![step] })
+    Some(Proof { subject, rests_on: vec![turn.witness(), beside.witness()], steps: vec![step] })
 }

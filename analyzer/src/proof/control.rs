@@ -4,10 +4,9 @@ use electrum::{
     message::Notification,
     proof::{HistoryItem, ScriptHash},
 };
-use model::finding::Digest;
 
 use super::{
-    Proof, Shown, Step, Subject,
+    Proof, Shown, Step, Subject, Witness,
     scripts::{Balance, history},
 };
 use crate::reading::{Reading, Turn};
@@ -17,22 +16,22 @@ pub(crate) fn is_control(turn: &Turn<'_>) -> bool {
     matches!(&*turn.exchange.probe, "S1" | "S13" | "L6")
 }
 
-pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+pub(super) fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let asked = || reading.turns.iter().filter(|turn| is_control(turn));
-    let answers = asked().filter_map(|turn| Some(proof(answer(turn)?, turn.digest())));
+    let answers = asked().filter_map(|turn| Some(proof(answer(turn)?, turn.witness())));
     let scripts: Vec<ScriptHash> = asked().filter_map(Turn::script).collect();
     let heard = reading.visit.unasked.first.iter().filter_map(|heard| {
         let status = notified(heard.line.bytes(), &scripts)?;
         let what = "nothing happens to a script that nobody ever used";
         let step =
             Step { what, expected: "nothing is told".into(), found: Shown::said(&status), holds: false };
-        Some(proof(step, Digest::of_record(&heard.line)))
+        Some(proof(step, Witness::Message(&heard.line)))
     });
     answers.chain(heard).collect()
 }
 
-fn proof(step: Step, digest: Digest) -> Proof {
-    Proof { subject: Subject::Control, rests_on: vec![digest], steps: vec![step] }
+fn proof(step: Step, witness: Witness<'_>) -> Proof<'_> {
+    Proof { subject: Subject::Control, rests_on: vec![witness], steps: vec![step] }
 }
 
 fn answer(turn: &Turn<'_>) -> Option<Step> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Proof, Shown, Step, Subject, is_control};
 use crate::reading::{Reading, Turn};
 
-pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+pub(super) fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let mut told: BTreeMap<ScriptHash, Told<'_, '_>> = BTreeMap::new();
     // Of the script that nobody ever used there is nothing to compare.
     for turn in reading.turns.iter().filter(|turn| !is_control(turn)) {
@@ -43,8 +43,8 @@ struct Told<'r, 'v> {
     outputs: Option<&'r Turn<'v>>,
 }
 
-impl Told<'_, '_> {
-    fn status(&self, script: ScriptHash) -> Option<Proof> {
+impl<'v> Told<'_, 'v> {
+    fn status(&self, script: ScriptHash) -> Option<Proof<'v>> {
         let (status, items) = (self.status?, self.history?);
         let said: Option<String> = status.result()?;
         let digest = |text: &String| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok();
@@ -56,11 +56,11 @@ impl Told<'_, '_> {
         };
         let due = Shown::Digest(proof::status(&history(items)?));
         let step = Step::equal("the status is the SHA-256 of the history", due, found);
-        let rests_on = vec![status.digest(), items.digest()];
+        let rests_on = vec![status.witness(), items.witness()];
         Some(Proof { subject: Subject::Status(script), rests_on, steps: vec![step] })
     }
 
-    fn balance(&self, script: ScriptHash) -> Option<Proof> {
+    fn balance(&self, script: ScriptHash) -> Option<Proof<'v>> {
         let (balance, listed) = (self.balance?, self.outputs?);
         let Balance { confirmed, unconfirmed } = balance.result()?;
         let found = Shown::Satoshis(i128::from(confirmed) + i128::from(unconfirmed));
@@ -71,7 +71,7 @@ impl Told<'_, '_> {
             Err(BalanceError::TooMuch) => return None,
             twice => Step::succeeds(what, found, &twice),
         };
-        let rests_on = vec![balance.digest(), listed.digest()];
+        let rests_on = vec![balance.witness(), listed.witness()];
         Some(Proof { subject: Subject::Balance(script), rests_on, steps: vec![step] })
     }
 }
@@ -90,7 +90,10 @@ pub(crate) fn history(turn: &Turn<'_>) -> Option<Vec<HistoryItem>> {
         tx_hash: Txid,
         height: i64,
     }
-    let items: Vec<Item> = turn.result().filter(|_| turn.asks_script("get_history"))?;
+    if !turn.asks_script("get_history") {
+        return None;
+    }
+    let items: Vec<Item> = turn.result()?;
     Some(items.into_iter().map(|item| HistoryItem { txid: item.tx_hash, height: item.height }).collect())
 }
 
@@ -108,7 +111,10 @@ pub(crate) fn listed(turn: &Turn<'_>) -> Option<Vec<(u32, Utxo)>> {
         height: u32,
         value: u64,
     }
-    let items: Vec<Item> = turn.result().filter(|_| turn.asks_script("listunspent"))?;
+    if !turn.asks_script("listunspent") {
+        return None;
+    }
+    let items: Vec<Item> = turn.result()?;
     let utxo = |item: Item| {
         let outpoint = OutPoint::new(item.tx_hash, item.tx_pos);
         (item.height, Utxo { outpoint, value: Amount::from_sat(item.value) })

@@ -1,13 +1,37 @@
-//! One step of a proof, as a reader follows it: what is looked at, what it must be, what it is.
+//! One step of a proof, as a reader follows it: what is looked at, what it must be, what it is. And what it rests on.
 
 use std::{borrow::Cow, fmt};
 
 use bitcoin::hashes::sha256d;
 use data_encoding::HEXLOWER;
 use electrum::text::printable;
+use model::{Exchange, Recorded, finding::Digest};
 
 /// Longest text taken from a server, in characters.
 const MAX_TEXT: usize = 200;
+
+/// What a proof rests on. Its digest is reckoned where somebody asks for it: mostly proofs hold, and nobody does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Witness<'v> {
+    /// An exchange.
+    Exchange(&'v Exchange),
+    /// A message that nobody asked for.
+    Message(&'v Recorded),
+    /// An exchange of another visit.
+    Known(Digest),
+}
+
+impl Witness<'_> {
+    /// By what it is found in the archive.
+    #[must_use]
+    pub fn digest(self) -> Digest {
+        match self {
+            Self::Exchange(exchange) => Digest::of_exchange(exchange),
+            Self::Message(record) => Digest::of_record(record),
+            Self::Known(digest) => digest,
+        }
+    }
+}
 
 /// One step of a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]

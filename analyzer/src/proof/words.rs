@@ -11,25 +11,25 @@ const CALLS: &[&str] = &["http:", "https:", "www.", "update", "download"];
 /// Largest transaction that is looked at, in bytes.
 const LARGEST: usize = 100_000;
 
-pub(super) fn proofs(reading: &Reading<'_>) -> Vec<Proof> {
+pub(super) fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let errors = reading.turns.iter().filter_map(|turn| error(turn));
     let asked = reading.turns.iter().filter(|turn| matches!(&*turn.exchange.probe, "E10" | "E11"));
     errors.chain(asked.filter_map(broadcast)).collect()
 }
 
 /// What the answer to a transaction proves or disproves that no node can take.
-pub(crate) fn of_refusal(turn: &Turn<'_>) -> Vec<Proof> {
+pub(crate) fn of_refusal<'v>(turn: &Turn<'v>) -> Vec<Proof<'v>> {
     error(turn).into_iter().chain(broadcast(turn)).collect()
 }
 
-fn error(turn: &Turn<'_>) -> Option<Proof> {
+fn error<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     let error = turn.error()?;
     let request = String::from_utf8_lossy(turn.exchange.request.bytes()).to_lowercase();
     let call = call_to_act(&error.message, &request);
     let found = if call.is_some() { Shown::said(&error.message) } else { "none".into() };
     let what = "an error names no page, no program and no markup";
     let step = Step { what, expected: "none".into(), found, holds: call.is_none() };
-    Some(Proof { subject: Subject::Error, rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject: Subject::Error, rests_on: vec![turn.witness()], steps: vec![step] })
 }
 
 /// The first words that ask a person to act, or are markup. Errors honestly repeat what was asked.
@@ -56,7 +56,7 @@ fn tags(message: &str) -> impl Iterator<Item = &str> {
 
 /// What E10 and E11 send spends an output of a transaction whose id is the hash of a secret. Nobody can accept it, so
 /// whatever is called a success is none.
-fn broadcast(turn: &Turn<'_>) -> Option<Proof> {
+fn broadcast<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     if turn.method() != "blockchain.transaction.broadcast" {
         return None;
     }
@@ -81,7 +81,7 @@ fn broadcast(turn: &Turn<'_>) -> Option<Proof> {
         }
     };
     let answer = Step { what: "a transaction that no node can take is refused", expected, found, holds };
-    Some(Proof { subject: Subject::Broadcast, rests_on: vec![turn.digest()], steps: vec![sent, answer] })
+    Some(Proof { subject: Subject::Broadcast, rests_on: vec![turn.witness()], steps: vec![sent, answer] })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use model::{Visit, finding::Digest};
 use super::{outputs::worth, voices::Voices};
 use crate::{
     features::claims::{Lines, Proven, buried},
-    proof::{self, BURIED, Proof, Shown, Step, Subject},
+    proof::{self, BURIED, Proof, Shown, Step, Subject, Witness},
     reading::{Reading, Turn},
 };
 
@@ -25,7 +25,7 @@ pub struct Verification<'v> {
     /// The visit that holds it.
     pub visit: &'v Visit,
     /// The proofs that rest on it, replayed.
-    pub proofs: Vec<Proof>,
+    pub proofs: Vec<Proof<'v>>,
 }
 
 /// What follows from a verification.
@@ -66,8 +66,10 @@ pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
     };
     let visit = visits.iter().find(holds)?;
     let reading = Reading::of(visit);
-    let own = proof::proofs(&reading).into_iter().filter(|proof| proof.rests_on.contains(&digest));
-    let mut proofs: Vec<Proof> = own.collect();
+    let own = proof::proofs(&reading)
+        .into_iter()
+        .filter(|proof| proof.rests_on.iter().any(|witness| witness.digest() == digest));
+    let mut proofs: Vec<Proof<'_>> = own.collect();
     if let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) {
         let others: Vec<Reading<'_>> = visits.iter().map(Reading::of).collect();
         proofs.extend(values(turn, &others));
@@ -78,7 +80,7 @@ pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
 }
 
 /// What the outputs of an answer are worth by their transactions, as far as anybody handed those out.
-fn values(turn: &Turn<'_>, visits: &[Reading<'_>]) -> Vec<Proof> {
+fn values<'v>(turn: &Turn<'v>, visits: &[Reading<'v>]) -> Vec<Proof<'v>> {
     let outputs = proof::outputs(turn).unwrap_or_default();
     let wanted: BTreeSet<Txid> = outputs.iter().map(|output| output.outpoint.txid).collect();
     let handed_out = visits.iter().flat_map(|visit| &visit.turns).filter_map(|turn| {
@@ -90,7 +92,7 @@ fn values(turn: &Turn<'_>, visits: &[Reading<'_>]) -> Vec<Proof> {
         let proven = known.get(&output.outpoint.txid)?;
         Some(Proof {
             subject: Subject::Output(output.outpoint),
-            rests_on: vec![turn.digest(), proven.digest],
+            rests_on: vec![turn.witness(), Witness::Known(proven.digest)],
             steps: vec![worth(output.outpoint, output.value.to_sat(), proven)],
         })
     };
@@ -98,18 +100,18 @@ fn values(turn: &Turn<'_>, visits: &[Reading<'_>]) -> Vec<Proof> {
 }
 
 /// Whether a history lists what other hosts list of it, as far as it is buried below the server's own tip.
-fn history(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof> {
+fn history<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'v>]) -> Option<Proof<'v>> {
     let (script, items) = (turn.script()?, proof::history(turn)?);
     let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
     let floor = tip.saturating_sub(BURIED);
     let own: Lines = buried(&items, floor)?;
-    let mut listing: BTreeMap<(Txid, u32), BTreeMap<&Host, Digest>> = BTreeMap::new();
+    let mut listing: BTreeMap<(Txid, u32), BTreeMap<&Host, Witness<'_>>> = BTreeMap::new();
     let elsewhere = visits.iter().filter(|other| other.visit.endpoint.host != reading.visit.endpoint.host);
     for other in elsewhere {
         for told in other.turns.iter().filter(|told| told.script() == Some(script)) {
             let lines = proof::history(told).and_then(|items| buried(&items, floor));
             for line in lines.iter().flat_map(|lines| lines.iter()) {
-                listing.entry(*line).or_default().insert(&other.visit.endpoint.host, told.digest());
+                listing.entry(*line).or_default().insert(&other.visit.endpoint.host, told.witness());
             }
         }
     }
@@ -120,13 +122,13 @@ fn history(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Op
         holds: own.contains(&(*txid, *height)),
     });
     let steps: Vec<Step> = steps.collect();
-    let mut rests_on = vec![turn.digest()];
+    let mut rests_on = vec![turn.witness()];
     rests_on.extend(listing.values().flat_map(BTreeMap::values).take(MOST));
     (!steps.is_empty()).then_some(Proof { subject: Subject::History(script), rests_on, steps })
 }
 
 /// Whether a block that is buried below the server's own tip is the one that a quorum has at its height.
-fn block(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof> {
+fn block<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof<'v>> {
     let (height, header) = proof::header(turn)?;
     let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
     if height > tip.saturating_sub(BURIED) {
@@ -142,5 +144,5 @@ fn block(turn: &Turn<'_>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Opti
     let shown = |hash: BlockHash| Shown::Hash(hash.to_raw_hash());
     let what = "the block at this height is the one that a quorum of neighbourhoods has";
     let step = Step::equal(what, shown(*agreed), shown(header.block_hash()));
-    Some(Proof { subject: Subject::Block(height), rests_on: vec![turn.digest()], steps: vec![step] })
+    Some(Proof { subject: Subject::Block(height), rests_on: vec![turn.witness()], steps: vec![step] })
 }

@@ -45,7 +45,9 @@ impl Unpacked {
     /// Its lines, without their ends.
     #[must_use]
     pub fn lines(&self) -> Vec<&[u8]> {
-        self.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()
+        let ends = memchr::memchr_iter(b'\n', &self.text).chain([self.text.len()]);
+        let starts = [0].into_iter().chain(memchr::memchr_iter(b'\n', &self.text).map(|end| end + 1));
+        starts.zip(ends).map(|(start, end)| &self.text[start..end]).filter(|line| !line.is_empty()).collect()
     }
 
     /// Reads one of its lines, the n-th from 0.

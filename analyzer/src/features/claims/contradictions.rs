@@ -32,8 +32,8 @@ pub struct Failure {
 
 impl Contradictions {
     /// Takes in the proofs of one visit.
-    pub(super) fn take(&mut self, proofs: Vec<Proof>) {
-        let mut tried: BTreeMap<Subject, Vec<Proof>> = BTreeMap::new();
+    pub(super) fn take(&mut self, proofs: Vec<Proof<'_>>) {
+        let mut tried: BTreeMap<Subject, Vec<Proof<'_>>> = BTreeMap::new();
         for proof in proofs {
             tried.entry(proof.subject).or_default().push(proof);
         }
@@ -46,7 +46,7 @@ impl Contradictions {
                         .rests_on
                         .iter()
                         .chain(failed.flat_map(|(proof, _)| &proof.rests_on))
-                        .copied()
+                        .map(|witness| witness.digest())
                         .collect();
                     self.fail(subject, step, rests_on);
                 }

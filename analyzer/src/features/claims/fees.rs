@@ -29,6 +29,11 @@ pub struct FeesSaid(VecDeque<Sample>);
 
 impl FeesSaid {
     pub(super) fn take(&mut self, reading: &Reading<'_>) {
+        let at = reading.visit.started_at;
+        let soon = |latest: &Sample| at.as_second().saturating_sub(latest.0.as_second()) < APART;
+        if self.0.back().is_some_and(soon) {
+            return;
+        }
         let mut told = [None; TARGETS.len()];
         for turn in reading.of_probe("F1") {
             let Some([target]) = turn.params::<[u32; 1]>() else { continue };
@@ -38,9 +43,7 @@ impl FeesSaid {
                 *place = turn.result().and_then(satoshis).map(|estimate| (estimate, turn.digest()));
             }
         }
-        let at = reading.visit.started_at;
-        let soon = |latest: &Sample| at.as_second().saturating_sub(latest.0.as_second()) < APART;
-        if told.iter().all(Option::is_none) || self.0.back().is_some_and(soon) {
+        if told.iter().all(Option::is_none) {
             return;
         }
         if self.0.len() == MOST {
