@@ -6,7 +6,6 @@
 
 mod contradictions;
 mod fees;
-mod neighbourhood;
 mod said;
 mod scripts;
 mod tips;
@@ -14,7 +13,7 @@ mod tips;
 use std::collections::BTreeMap;
 
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
-use electrum::proof::ScriptHash;
+use electrum::{Subnet, proof::ScriptHash};
 use model::{
     Purpose, Visit,
     finding::Digest,
@@ -24,7 +23,6 @@ use model::{
 pub use self::{
     contradictions::{Contradictions, Failure},
     fees::{Estimate, FeesSaid, Sample, TARGETS},
-    neighbourhood::Neighbourhood,
     said::{Said, Variants},
     scripts::{Lines, Told, buried},
     tips::{TipSaid, Tips},
@@ -40,8 +38,9 @@ const MOST: usize = 1_024;
 /// What a host says of the chain.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// Where it was last reached.
-    pub neighbourhood: Option<Neighbourhood>,
+    /// Where it was last reached: servers in one neighbourhood have one voice, however many they are. Onions have no
+    /// address, and no voice: they cost nothing.
+    pub neighbourhood: Option<Subnet>,
     /// Where the bytes of a visit contradict each other, or arithmetic.
     pub contradictions: Contradictions,
     /// Its best blocks.

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::Txid;
-use electrum::proof::ScriptHash;
+use electrum::{Subnet, proof::ScriptHash};
 use model::finding::{Digest, Indicator};
 
 use super::{Contradiction, voices::QUORUM};
 use crate::{
     dossier::Dossier,
-    features::claims::{Neighbourhood, Said, Told, Variants},
+    features::claims::{Said, Told, Variants},
     proof::Subject,
     server::Server,
 };
@@ -29,9 +29,9 @@ pub(super) struct Histories(BTreeMap<ScriptHash, History>);
 #[derive(Default)]
 struct History {
     /// Who lists which transaction, and the exchanges of the first few.
-    listed: BTreeMap<(Txid, u32), (BTreeSet<Neighbourhood>, Vec<Digest>)>,
+    listed: BTreeMap<(Txid, u32), (BTreeSet<Subnet>, Vec<Digest>)>,
     /// Up to which height a voice could list any.
-    floors: BTreeMap<Neighbourhood, u32>,
+    floors: BTreeMap<Subnet, u32>,
 }
 
 impl Histories {
@@ -66,7 +66,7 @@ impl Histories {
 }
 
 impl History {
-    fn hear(&mut self, said: &Said<Told>, voice: Neighbourhood) {
+    fn hear(&mut self, said: &Said<Told>, voice: Subnet) {
         let floor = self.floors.entry(voice).or_default();
         *floor = said.what.floor.max(*floor);
         for line in said.what.lines.iter() {

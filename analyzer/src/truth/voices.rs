@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::features::claims::Neighbourhood;
+use electrum::Subnet;
 
 /// Fewest voices that contradict somebody.
 pub(super) const QUORUM: usize = 5;
 
 /// Voices for several answers to one question.
 #[derive(Debug)]
-pub(super) struct Voices<T>(BTreeMap<T, BTreeSet<Neighbourhood>>);
+pub(super) struct Voices<T>(BTreeMap<T, BTreeSet<Subnet>>);
 
 impl<T> Default for Voices<T> {
     fn default() -> Self {
@@ -18,7 +18,7 @@ impl<T> Default for Voices<T> {
 }
 
 impl<T: Ord> Voices<T> {
-    pub(super) fn hear(&mut self, answer: T, voice: Neighbourhood) {
+    pub(super) fn hear(&mut self, answer: T, voice: Subnet) {
         self.0.entry(answer).or_default().insert(voice);
     }
 
@@ -32,7 +32,7 @@ impl<T: Ord> Voices<T> {
 }
 
 /// The value in the middle of what at least a quorum says, one for each voice.
-fn median(said: &BTreeMap<Neighbourhood, u64>) -> Option<u64> {
+fn median(said: &BTreeMap<Subnet, u64>) -> Option<u64> {
     let mut values: Vec<u64> = said.values().copied().collect();
     if values.len() < QUORUM {
         return None;
@@ -52,7 +52,7 @@ pub(super) struct Window(BTreeMap<i64, Option<u64>>);
 
 impl Window {
     /// Of values with the second in which they were told, and who told them.
-    pub(super) fn new(mut said: Vec<(i64, Neighbourhood, u64)>) -> Self {
+    pub(super) fn new(mut said: Vec<(i64, Subnet, u64)>) -> Self {
         said.sort_unstable();
         let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
         let usual = |minute: i64| {
@@ -76,8 +76,8 @@ mod tests {
 
     use super::*;
 
-    fn voice(number: u8) -> Neighbourhood {
-        Neighbourhood::V4([10, 0, number])
+    fn voice(number: u8) -> Subnet {
+        Subnet::V4([10, 0, number])
     }
 
     #[test]
