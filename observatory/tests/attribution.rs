@@ -44,7 +44,27 @@ async fn concluded(scenario: &str, servers: usize, seed: u64) -> anyhow::Result<
     let dossiers = of_visits(&visits, &knowledge)?;
     let truths = simulation.truths()?;
     ensure!(simulation.end()?, "{scenario} did not end well");
-    Ok((truths, conclude(&dossiers, &knowledge)))
+    let concluded = conclude(&dossiers, &knowledge).by_the_names_of(&truths);
+    Ok((truths, concluded))
+}
+
+impl Concluded {
+    /// The same, where a server of several hosts is called by the host that its truth calls it by.
+    fn by_the_names_of(self, truths: &[Value]) -> Self {
+        let name = |known: String| {
+            let is_it = |truth: &&Value| {
+                truth["hosts"].as_array().is_some_and(|hosts| hosts.iter().any(|host| *host == *known))
+            };
+            truths.iter().find(is_it).and_then(|truth| truth["server"].as_str()).unwrap_or(&known).to_owned()
+        };
+        let group = |(members, declared): (BTreeSet<String>, bool)| {
+            (members.into_iter().map(name).collect(), declared)
+        };
+        Self {
+            groups: self.groups.into_iter().map(group).collect(),
+            fired: self.fired.into_iter().map(|(server, fired)| (name(server), fired)).collect(),
+        }
+    }
 }
 
 fn conclude(dossiers: &BTreeMap<Host, Dossier>, knowledge: &Knowledge) -> Concluded {
