@@ -83,3 +83,47 @@ fn witnesses(case: &Case<'_, '_>) -> Vec<Digest> {
     let eras = case.server().dossiers().filter_map(|dossier| dossier.software.latest());
     eras.flat_map(|era| era.witnesses.iter().copied()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        attribution::Context,
+        identify::{Fit, Identified},
+        server::join,
+        software::{Claim, Speech},
+        survey::Survey,
+        testing::{answers, dossiers, knowledge},
+    };
+
+    /// Which of I10 to I12 fire for a server that claims to be ElectrumX 1.20.0.
+    fn fired(speaks_like: &str, confidence: f64, fit: Fit) -> Vec<String> {
+        let greeting = ("H1", r#"["ElectrumX 1.20.0","1.4"]"#);
+        let dossiers = dossiers(&[answers("tcp://10.0.0.1:50001", 0, &[greeting])]);
+        let identified = Identified { name: speaks_like.to_owned(), min: None, max: None, confidence };
+        let speech = Speech {
+            claimed: Some("ElectrumX 1.20.0".to_owned()),
+            claim: Claim::read("ElectrumX 1.20.0"),
+            identified: Some(identified),
+            fit: Some(fit),
+            is_known: true,
+        };
+        let context = Context { previous: &[], system: &|_| None };
+        let compared = Survey::of(electrum::Network::Regtest, join(&dossiers), &knowledge(), &context);
+        let survey = Survey { speech: vec![speech], ..compared };
+        let findings = TABLE.iter().filter_map(|one| one.finding(&Case { survey: &survey, place: 0 }));
+        findings.map(|finding| finding.indicator.to_string()).collect()
+    }
+
+    #[test]
+    fn claims_are_doubted_where_the_bytes_speak_against_them_and_only_there() {
+        let fit = |grammar, answers| Fit { grammar, answers, allowed: 3, explained: 60 };
+        assert_eq!(fired("ElectrumX", 0.99, fit(0, 0)), [""; 0]);
+        assert_eq!(fired("ElectrumX", 0.99, fit(0, 1)), [""; 0], "one answer may differ anywhere");
+        assert_eq!(fired("ElectrumX", 0.99, fit(0, 2)), ["I12"]);
+        assert_eq!(fired("ElectrumX", 0.99, fit(1, 0)), ["I11"]);
+        assert_eq!(fired("ElectrumX", 0.99, fit(0, 4)), ["I11"]);
+        assert_eq!(fired("Fulcrum", 0.99, fit(4, 9)), ["I10", "I11"]);
+        assert_eq!(fired("Fulcrum", 0.5, fit(0, 0)), [""; 0], "that is not sure enough");
+    }
+}

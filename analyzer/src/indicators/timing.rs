@@ -129,7 +129,53 @@ fn at_least(successes: usize, trials: usize, probability: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use model::Visit;
+
     use super::*;
+    use crate::{
+        indicators::tests::found,
+        testing::{answers, light},
+    };
+
+    /// A visit in which these probes were asked and answered after so many milliseconds each.
+    fn timed(host: &str, minute: i64, took: &[(&'static str, u64)]) -> Visit {
+        let said: Vec<_> = took.iter().map(|(probe, _)| (*probe, "null")).collect();
+        let mut visit = answers(&format!("tcp://{host}:50001"), 60 * minute, &said);
+        for (exchange, (_, millis)) in visit.exchanges.iter_mut().zip(took) {
+            let came = Duration::from(exchange.sent) + Duration::from_millis(*millis);
+            if let Some(reply) = &mut exchange.answer {
+                reply.first_byte = came.into();
+            }
+        }
+        visit
+    }
+
+    fn visits(took: &[(&'static str, u64)]) -> Vec<Visit> {
+        (0..6).map(|minute| timed("10.0.0.1", minute, took)).collect()
+    }
+
+    #[test]
+    fn a_script_that_is_new_must_not_take_longer_than_the_same_again() {
+        let slow = visits(&[("S13", 260), ("S13", 10), ("S13", 12)]);
+        assert!(found(20, &slow, "10.0.0.1").is_some_and(|found| found.statement.contains("6 of 6")));
+        assert_eq!(found(20, &slow[..3], "10.0.0.1"), None, "three times may be chance");
+        let overloaded = visits(&[("S13", 400), ("S13", 410), ("S13", 405)]);
+        assert_eq!(found(20, &overloaded, "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn who_needs_ten_times_as_long_as_the_others_is_slow_and_who_is_far_away_is_not() {
+        let mut all: Vec<Visit> = (1..40).map(|n| timed(&format!("10.0.{n}.1"), 0, &[("H1", 20)])).collect();
+        all.push(timed("10.9.0.1", 0, &[("H1", 900)]));
+        let mut far = timed("10.9.1.1", 0, &[("H1", 900)]);
+        far.timings.connect = Some(Duration::from_millis(890).into());
+        all.push(far);
+        all.push(light("tcp://10.9.2.1:50001", 0));
+        let slow = |host: &str| found(19, &all, host).is_some();
+        assert_eq!(["10.9.0.1", "10.9.1.1", "10.9.2.1", "10.0.1.1"].map(slow), [true, false, false, false]);
+    }
 
     #[test]
     fn five_of_five_are_no_chance_and_three_are() {
