@@ -166,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn one_type_of_script_is_slow_where_the_others_in_the_write_are_not() {
+        let took = |slow| [("S3", 20), ("S4", slow), ("S5", 22), ("S6", 21), ("S7", 19), ("S8", 25)];
+        assert!(found(15, &visits(&took(900)), "10.0.0.1").is_some());
+        assert_eq!(found(15, &visits(&took(190)), "10.0.0.1"), None);
+        assert_eq!(found(15, &visits(&took(900).map(|(probe, _)| (probe, 900))), "10.0.0.1"), None);
+    }
+
+    #[test]
     fn who_needs_ten_times_as_long_as_the_others_is_slow_and_who_is_far_away_is_not() {
         let mut all: Vec<Visit> = (1..40).map(|n| timed(&format!("10.0.{n}.1"), 0, &[("H1", 20)])).collect();
         all.push(timed("10.9.0.1", 0, &[("H1", 900)]));
