@@ -7,12 +7,13 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use model::{
     Assessment, Finding,
-    assessment::{Address, Implementation, Level, Membership, TlsSummary, VersionRange},
+    assessment::{Address, Implementation, Level, Membership, TlsSummary},
     finding::Tier,
 };
 
 use crate::{
     dossier::Dossier,
+    identify::Identified,
     indicators::catalogue,
     software::Speech,
     survey::{Case, Survey},
@@ -92,11 +93,7 @@ fn implementation(speech: &Speech) -> Implementation {
     Implementation {
         claimed: speech.claimed.clone(),
         confidence: identified.map_or(0.0, |found| found.confidence),
-        identified: identified.map(|found| VersionRange {
-            name: found.name.clone(),
-            min: found.min.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string),
-            max: found.max.as_ref().map(ToString::to_string),
-        }),
+        identified: identified.map(Identified::range),
     }
 }
 

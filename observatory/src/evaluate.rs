@@ -17,7 +17,6 @@ use std::{
 
 use anyhow::anyhow;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use simulator::{
     grammar::Library,
     scenario::{self, Scenario},
@@ -94,7 +93,7 @@ fn all(
     grammars: &Library,
 ) -> anyhow::Result<BTreeMap<String, Verdict>> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<String, Verdict>::new()));
-    let bar = bar(jobs.len() as u64);
+    let bar = output::bar(jobs.len() as u64, "runs");
     let work = || {
         while let Some((name, scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let verdict = run::one(name, scenario, *seed, way, grammars)?;
@@ -126,9 +125,4 @@ impl Arguments {
         };
         names.into_iter().map(read).collect()
     }
-}
-
-fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} runs, {eta} left");
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -5,6 +5,9 @@
 
 use std::io::{self, Write as _};
 
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use indicatif::{ProgressBar, ProgressStyle};
+
 /// The command was used in a way it cannot be; exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -24,4 +27,18 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
 /// Says something beside the result.
 pub(crate) fn note(text: &str) {
     eprintln!("{text}");
+}
+
+/// A table for people, as wide as the terminal.
+pub(crate) fn table<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings);
+    table
+}
+
+/// How far something long is, counted in what the unit says. Hidden where standard error is no terminal.
+pub(crate) fn bar(length: u64, unit: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {unit}, {{eta}} left"));
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -6,6 +6,9 @@ use model::finding::Digest;
 
 use crate::reading::Reading;
 
+/// Rises when the same visits give other features.
+pub const VERSION: u32 = 1;
+
 /// What a page's address ends in, before what is the host's own.
 pub const MARK: &str = "?canary=";
 /// Hexadecimal digits that are the host's own.
@@ -21,9 +24,6 @@ pub struct Canaries {
 }
 
 impl Canaries {
-    /// What `take` is about.
-    pub const VERSION: u32 = 1;
-
     /// Takes in a visit.
     pub fn take(&mut self, reading: &Reading<'_>) {
         for turn in reading.of_probe("H1") {

@@ -8,6 +8,9 @@ use crate::{
     reading::{Reading, Turn},
 };
 
+/// Rises when the same visits give other features.
+pub const VERSION: u32 = 1;
+
 /// What a host says to a transaction that no node can take.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
@@ -27,9 +30,6 @@ pub struct Refusal {
 }
 
 impl Refusals {
-    /// What `take` is about.
-    pub const VERSION: u32 = 1;
-
     /// Takes in a visit.
     pub fn take(&mut self, reading: &Reading<'_>) {
         let told = |probe| reading.of_probe(probe).filter_map(Refusal::of).last();

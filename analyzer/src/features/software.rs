@@ -9,6 +9,9 @@ use crate::{
     reading::Reading,
 };
 
+/// Rises when the same visits give other features.
+pub const VERSION: u32 = 1;
+
 /// Names that are remembered of one host, the latest ones.
 const MOST_ERAS: usize = 8;
 /// Visits of an era that are all read; of more only some, since they say the same.
@@ -38,9 +41,6 @@ pub struct Era {
 }
 
 impl Software {
-    /// What `take` is about.
-    pub const VERSION: u32 = 1;
-
     /// Takes in a visit.
     pub fn take(&mut self, reading: &Reading<'_>, knowledge: &Knowledge) {
         if reading.turns.iter().all(|turn| turn.answer().is_none()) {

@@ -7,6 +7,9 @@ use model::{Seconds, finding::Digest};
 
 use crate::reading::{Reading, Turn};
 
+/// Rises when the same visits give other features.
+pub const VERSION: u32 = 1;
+
 /// Samples that are kept of each kind, the first ones.
 const MOST: usize = 64;
 /// Exchanges that are kept as evidence of each kind.
@@ -47,9 +50,6 @@ pub struct Lags {
 }
 
 impl Timing {
-    /// What `take` is about.
-    pub const VERSION: u32 = 1;
-
     /// Takes in a visit.
     pub fn take(&mut self, reading: &Reading<'_>) {
         let greeting = reading.of_probe("H1").find_map(|turn| Some((turn.took()?, turn)));

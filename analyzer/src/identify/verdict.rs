@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use model::assessment::VersionRange;
+
 use super::knowledge::{Evidence, Knowledge, Version, Weighed};
 
 /// Observations that a named version must explain.
@@ -21,6 +23,18 @@ pub struct Identified {
     /// From 0 to 1: the share of observations that the version explains, times `1 − ½ᵏ`, where `k` observations
     /// exclude the implementation that comes closest.
     pub confidence: f64,
+}
+
+impl Identified {
+    /// The versions that fit, as they are published.
+    #[must_use]
+    pub fn range(&self) -> VersionRange {
+        VersionRange {
+            name: self.name.clone(),
+            min: self.min.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string),
+            max: self.max.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl fmt::Display for Identified {

@@ -1,8 +1,9 @@
 //! The lines an analysis ends with: what was found, the weightiest first.
 
 use analyzer::analysis::Analysis;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use model::{Assessment, assessment::Level};
+
+use crate::output;
 
 /// Servers that people are shown.
 const MOST_LINES: usize = 60;
@@ -16,7 +17,7 @@ pub(super) fn of(analysis: &Analysis) -> String {
     suspects.sort_by_key(|assessment| std::cmp::Reverse(assessment.score));
     let mut text = String::new();
     if !suspects.is_empty() {
-        let mut table = new(&["score", "level", "server", "findings"]);
+        let mut table = output::table(["score", "level", "server", "findings"]);
         for assessment in suspects.iter().take(MOST_LINES) {
             let findings = assessment.findings.iter().map(|finding| {
                 let digest = finding.evidence.first().map(ToString::to_string).unwrap_or_default();
@@ -33,7 +34,7 @@ pub(super) fn of(analysis: &Analysis) -> String {
         text = format!("{table}\n");
     }
     if !analysis.groups.is_empty() {
-        let mut table = new(&["group", "servers", "posterior", "linked by", "declared"]);
+        let mut table = output::table(["group", "servers", "posterior", "linked by", "declared"]);
         for group in analysis.groups.iter().take(MOST_GROUPS) {
             let kinds: Vec<&str> = group.evidence.iter().map(|evidence| evidence.kind.as_str()).collect();
             table.add_row([
@@ -59,13 +60,6 @@ pub(super) fn of(analysis: &Analysis) -> String {
         levels.join(", "),
     ));
     text
-}
-
-fn new(headings: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings);
-    table
 }
 
 fn level(level: Level) -> &'static str {

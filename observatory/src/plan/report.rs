@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fmt::Write as _, net::IpAddr};
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
 use electrum::{Network, Subnet};
 use scanner::{
     agenda::Profile,
@@ -12,7 +12,10 @@ use scanner::{
 use serde::Serialize;
 
 use super::place::Reason;
-use crate::geoip::{Asn, Databases};
+use crate::{
+    geoip::{Asn, Databases},
+    output,
+};
 
 /// ASes that people are shown.
 const MOST_ASES: usize = 10;
@@ -272,9 +275,7 @@ fn most_loaded<K: fmt::Display>(row: &Row<K>) -> String {
 }
 
 fn table<K: fmt::Display>(what: &str, rows: impl Iterator<Item = Row<K>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([what, "servers", "connections a day", "at most", "E a day", "at most"]);
+    let mut table = output::table([what, "servers", "connections a day", "at most", "E a day", "at most"]);
     for row in rows {
         let Loads { connections_per_day, e_per_day, .. } = row.loads;
         table.add_row([

@@ -2,15 +2,18 @@
 //! server is made printable here at the latest.
 
 use analyzer::identify::Identified;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use electrum::{Endpoint, text::printable, tls};
-use model::facts::{Facts, Tip};
+use model::{
+    assessment::VersionRange,
+    facts::{Facts, Tip},
+};
 use serde::Serialize;
 
 use super::{
     sightings::{Sightings, Told},
     summary::{ServerSummary, Summary},
 };
+use crate::output;
 
 /// One server, as `scan --json` prints it (docs/data.md).
 #[derive(Debug, Serialize)]
@@ -34,31 +37,19 @@ struct Row<'a> {
 #[derive(Debug, Serialize)]
 struct Implementation {
     claimed: Option<String>,
-    identified: Option<Range>,
+    identified: Option<VersionRange>,
     confidence: f64,
     #[serde(skip)]
     speaks_like: Option<String>,
 }
 
-/// The versions that fit: `min` is "0" where no version is too old, `max` null where none is too new.
-#[derive(Debug, Serialize)]
-struct Range {
-    name: String,
-    min: String,
-    max: Option<String>,
-}
-
 impl Implementation {
-    fn new(claimed: Option<String>, identified: Option<Identified>) -> Self {
+    fn new(claimed: Option<String>, identified: Option<&Identified>) -> Self {
         Self {
             claimed,
-            confidence: identified.as_ref().map_or(0.0, |found| found.confidence),
-            speaks_like: identified.as_ref().map(Identified::to_string),
-            identified: identified.map(|Identified { name, min, max, .. }| Range {
-                name,
-                min: min.map_or_else(|| "0".to_owned(), |version| version.to_string()),
-                max: max.map(|version| version.to_string()),
-            }),
+            confidence: identified.map_or(0.0, |found| found.confidence),
+            speaks_like: identified.map(ToString::to_string),
+            identified: identified.map(Identified::range),
         }
     }
 }
@@ -73,7 +64,7 @@ struct TlsRow {
 }
 
 impl<'a> Row<'a> {
-    fn new(name: String, server: &'a ServerSummary, identified: Option<Identified>) -> Self {
+    fn new(name: String, server: &'a ServerSummary, identified: Option<&Identified>) -> Self {
         let facts: Facts = server.facts();
         let best = server.best();
         Self {
@@ -97,7 +88,9 @@ impl<'a> Row<'a> {
 }
 
 fn rows(summary: &Summary) -> impl Iterator<Item = Row<'_>> {
-    summary.servers().map(|(host, server)| Row::new(host.to_string(), server, summary.identify(server)))
+    summary
+        .servers()
+        .map(|(host, server)| Row::new(host.to_string(), server, summary.identify(server).as_ref()))
 }
 
 /// One JSON object a line per server.
@@ -116,9 +109,7 @@ pub(crate) fn json(summary: &Summary, sightings: &Sightings) -> Result<String, s
 
 /// A table, and how many servers ended how.
 pub(crate) fn table(summary: &Summary) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([
+    let mut table = output::table([
         "server",
         "software (claimed)",
         "speaks like",

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use electrum::Host;
 use jiff::Timestamp;
 use model::{
@@ -11,6 +10,8 @@ use model::{
     watch::{TipSeen, tips},
 };
 use serde::Serialize;
+
+use crate::output;
 
 /// Blocks that are remembered of one server: a week of them. The archive has all.
 const MOST_TIPS: usize = 1_000;
@@ -78,9 +79,7 @@ impl Sightings {
         }
         let blocks = self.blocks();
         let earlier = blocks.len().saturating_sub(MOST_LINES);
-        let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(["block", "first told by", "at", "servers", "spread"]);
+        let mut table = output::table(["block", "first told by", "at", "servers", "spread"]);
         for (tip, seen) in &blocks[earlier..] {
             let (Some((first, host)), Some((last, _))) = (seen.first(), seen.last()) else { continue };
             table.add_row([

@@ -9,7 +9,6 @@ use std::{
 use anyhow::anyhow;
 use clap::Args;
 use electrum::Network;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use model::Archive;
 use scanner::caller::{Caller, ClientName};
@@ -89,7 +88,7 @@ pub(super) async fn write(
         caller.objects = Arc::new(objects).into();
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let bar = bar(world.len() as u64 * history.rounds.len() as u64);
+    let bar = output::bar(world.len() as u64 * history.rounds.len() as u64, "servers visited");
     let written = thread::scope(|scope| {
         let share = |first: usize| {
             let (history, caller, archive, bar) = (&history, &caller, &archive, &bar);
@@ -123,9 +122,4 @@ pub(super) async fn write(
 
 fn joined<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().map_err(|_| anyhow!("a thread broke off"))?
-}
-
-fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} servers visited, {eta} left");
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
