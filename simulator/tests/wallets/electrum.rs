@@ -26,7 +26,7 @@ pub(crate) struct Daemon {
 }
 
 /// What the wallet says that it holds.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Holdings {
     /// In satoshi.
     pub(crate) balance: u64,
@@ -57,16 +57,22 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Makes a wallet that watches a key's addresses, and waits until the wallet has all of their history.
+    /// Makes a wallet that watches a key's addresses.
     pub(crate) fn watch(&self, key: &str) -> anyhow::Result<()> {
         let path = self.wallet();
         self.call("restore", &json!({"text": key, "wallet_path": path, "encrypt_file": false}))?;
-        self.call("load_wallet", &json!({"wallet_path": path}))?;
-        let synchronized = || self.call("is_synchronized", &json!({"wallet": path})).is_ok_and(|v| v == true);
-        self.wait("all history", || synchronized().then_some(()))
+        self.call("load_wallet", &json!({"wallet_path": path})).map(drop)
     }
 
-    pub(crate) fn holdings(&self) -> anyhow::Result<Holdings> {
+    /// Waits until the wallet has found what it holds. Its own word for that, `is_synchronized`, is true for a moment
+    /// before it has asked about its first address.
+    pub(crate) fn await_holdings(&self, expected: &Holdings) -> anyhow::Result<()> {
+        self.wait(&format!("{expected:?}"), || {
+            self.holdings().is_ok_and(|holdings| holdings == *expected).then_some(())
+        })
+    }
+
+    fn holdings(&self) -> anyhow::Result<Holdings> {
         let wallet = json!({"wallet": self.wallet()});
         let balance = self.call("getbalance", &wallet)?;
         ensure!(balance.as_object().is_some_and(|parts| parts.len() == 1), "not all is confirmed: {balance}");
@@ -105,7 +111,7 @@ impl Daemon {
         }
         let log = fs::read_to_string(self.folder.path().join("log"))?;
         let tail: Vec<&str> = log.lines().rev().take(25).collect();
-        bail!("waited for {what}:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        bail!("waited for {what}, with {:?}:\n{}", self.holdings(), tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 }
 

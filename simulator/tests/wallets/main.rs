@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 
 use crate::{
-    electrum::Daemon,
+    electrum::{Daemon, Holdings},
     network::{Network, Place},
 };
 
@@ -55,9 +55,7 @@ fn electrum_finds_the_balance() -> anyhow::Result<()> {
         let wallet = network.chain.test_wallet();
         let daemon = Daemon::start(place)?;
         daemon.watch(&wallet.vpub)?;
-        let holdings = daemon.holdings()?;
-        ensure!(holdings.balance == wallet.balance, "{holdings:?} instead of {}", wallet.balance);
-        ensure!(holdings.proven == wallet.transactions, "{holdings:?} instead of {}", wallet.transactions);
+        daemon.await_holdings(&Holdings { balance: wallet.balance, proven: wallet.transactions })?;
         daemon.await_height(network.chain.plan().blocks + 1)
     })
 }
