@@ -172,6 +172,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn about_midnight_both_days_keep_one_file_each() {
+        let archive = Archive::open("memory:///").expect("opens");
+        let mut writer = archive.writer_named("run".to_owned());
+        let on = |at: &str| Visit { started_at: at.parse().expect("a time"), ..example() };
+        for _ in 0..10 {
+            for at in ["2026-11-24T23:59:59Z", "2026-11-25T00:00:00Z"] {
+                writer.append(&on(at)).await.expect("appends");
+            }
+        }
+        writer.append(&on("2026-11-26T12:00:00Z")).await.expect("appends");
+        let files = async || archive.store.list(None).try_collect::<Vec<_>>().await.expect("lists").len();
+        assert_eq!(files().await, 1, "the day before yesterday is written");
+        writer.close().await.expect("closes");
+        assert_eq!((files().await, all(&archive).await.len()), (3, 21));
+    }
+
+    #[tokio::test]
     async fn a_spoilt_file_is_named_and_the_others_are_read() {
         let archive = Archive::open("memory:///").expect("opens");
         let mut writer = archive.writer();

@@ -1,6 +1,9 @@
 //! The writing half: visits gather in memory, and leave it as one whole file.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use object_store::{ObjectStoreExt as _, path::Path};
@@ -15,7 +18,8 @@ pub struct Writer {
     archive: Archive,
     run: String,
     part: u32,
-    buffer: Option<Buffer>,
+    /// Each day has files of its own. About midnight two are open.
+    buffers: BTreeMap<Date, Buffer>,
     /// Whether what is old enough is written though there is little of it.
     hurries: bool,
 }
@@ -23,7 +27,6 @@ pub struct Writer {
 #[derive(Debug)]
 struct Buffer {
     lines: Vec<u8>,
-    date: Date,
     visits: usize,
     since: Instant,
 }
@@ -35,14 +38,14 @@ impl Archive {
     pub fn writer(&self) -> Writer {
         let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
         let run = format!("{started}-{:08x}", rand::random::<u32>());
-        Writer { archive: self.clone(), run, part: 0, buffer: None, hurries: true }
+        Writer { archive: self.clone(), run, part: 0, buffers: BTreeMap::new(), hurries: true }
     }
 
     /// Starts writing files of a name, which depend on nothing but the visits: the same visits under the same name
     /// write over what they wrote before. Files are written when they are full, however long that takes.
     #[must_use]
     pub fn writer_named(&self, run: String) -> Writer {
-        Writer { archive: self.clone(), run, part: 0, buffer: None, hurries: false }
+        Writer { archive: self.clone(), run, part: 0, buffers: BTreeMap::new(), hurries: false }
     }
 }
 
@@ -51,6 +54,8 @@ impl Writer {
     pub const MAX_VISITS: usize = 1_000;
     /// Bytes in one file, before compression, about at most.
     const MAX_BYTES: usize = 8 << 20;
+    /// Days that are written to at a time: visits of today, and the last ones of yesterday.
+    const OPEN_DAYS: usize = 2;
     /// Oldest visit that is only in memory.
     pub const MAX_AGE: Duration = Duration::from_secs(5);
 
@@ -61,10 +66,6 @@ impl Writer {
     /// tries again.
     pub async fn append(&mut self, visit: &Visit) -> Result<(), ArchiveError> {
         let date = visit.started_at.to_zoned(TimeZone::UTC).date();
-        if self.buffer.as_ref().is_some_and(|buffer| buffer.date != date) {
-            // Each day has files of its own.
-            self.flush().await?;
-        }
         self.buffer(visit, date).map_err(|e| ArchiveError::Spoilt {
             file: format!("the visit to {}", visit.endpoint),
             reason: e.to_string(),
@@ -72,22 +73,25 @@ impl Writer {
         self.flush_if_due().await
     }
 
-    /// Writes a file where the oldest visit in memory is old enough. To be called now and then while no
-    /// visits come.
+    /// Writes the files whose oldest visit is old enough. To be called now and then while no visits come.
     ///
     /// # Errors
     /// As [`Writer::append`].
     pub async fn flush_if_due(&mut self) -> Result<(), ArchiveError> {
-        match &self.buffer {
-            Some(buffer)
-                if buffer.visits >= Self::MAX_VISITS
-                    || buffer.lines.len() >= Self::MAX_BYTES
-                    || (self.hurries && buffer.since.elapsed() >= Self::MAX_AGE) =>
-            {
-                self.flush().await
-            }
-            _ => Ok(()),
+        let is_due = |buffer: &Buffer| {
+            buffer.visits >= Self::MAX_VISITS
+                || buffer.lines.len() >= Self::MAX_BYTES
+                || (self.hurries && buffer.since.elapsed() >= Self::MAX_AGE)
+        };
+        let mut due: Vec<Date> =
+            self.buffers.iter().filter(|(_, buffer)| is_due(buffer)).map(|(date, _)| *date).collect();
+        if due.is_empty() && self.buffers.len() > Self::OPEN_DAYS {
+            due.extend(self.buffers.keys().next());
         }
+        for date in due {
+            self.flush(date).await?;
+        }
+        Ok(())
     }
 
     /// Writes what is left.
@@ -95,13 +99,15 @@ impl Writer {
     /// # Errors
     /// As [`Writer::append`].
     pub async fn close(mut self) -> Result<(), ArchiveError> {
-        self.flush().await
+        while let Some(date) = self.buffers.keys().next().copied() {
+            self.flush(date).await?;
+        }
+        Ok(())
     }
 
     fn buffer(&mut self, visit: &Visit, date: Date) -> Result<(), serde_json::Error> {
-        let buffer = self.buffer.get_or_insert_with(|| Buffer {
+        let buffer = self.buffers.entry(date).or_insert_with(|| Buffer {
             lines: Vec::new(),
-            date,
             visits: 0,
             since: Instant::now(),
         });
@@ -111,16 +117,16 @@ impl Writer {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), ArchiveError> {
-        let Some(buffer) = &self.buffer else { return Ok(()) };
+    async fn flush(&mut self, date: Date) -> Result<(), ArchiveError> {
+        let Some(buffer) = self.buffers.get(&date) else { return Ok(()) };
         let name = format!("{}-{:05}.jsonl.zst", self.run, self.part);
-        let path = Path::from_iter(["visits", &buffer.date.to_string(), &name]);
+        let path = Path::from_iter(["visits", &date.to_string(), &name]);
         let spoilt =
             |e: std::io::Error| ArchiveError::Spoilt { file: path.to_string(), reason: e.to_string() };
         let packed = zstd::encode_all(&buffer.lines[..], 3).map_err(spoilt)?;
         let put = self.archive.store.put(&path, packed.into()).await;
         put.map_err(|source| ArchiveError::Store { operation: "write", source })?;
-        self.buffer = None;
+        self.buffers.remove(&date);
         self.part += 1;
         Ok(())
     }
