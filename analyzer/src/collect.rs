@@ -49,16 +49,21 @@ pub async fn collect(
 ) -> Result<Vec<Collection>, ArchiveError> {
     let mut shards: Vec<Shard> = vec![HashMap::new(); rayon::current_num_threads()];
     let hasher = RandomState::new();
-    let mut files = std::pin::pin!(archive.files_since(since));
+    // As many files at a time as there are processors, so that none waits while another unpacks.
+    let mut files = std::pin::pin!(archive.files_since(since).chunks(shards.len()));
     while let Some(packed) = files.next().await {
-        match packed {
-            Ok(packed) => {
-                let (visits, damages) = read(&packed, network);
-                damages.iter().for_each(&mut spoilt);
-                file(visits, &mut shards, &hasher, knowledge);
+        let mut sound = Vec::with_capacity(packed.len());
+        for packed in packed {
+            match packed {
+                Ok(packed) => sound.push(packed),
+                Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
+                Err(error) => return Err(error),
             }
-            Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
-            Err(error) => return Err(error),
+        }
+        let read: Vec<_> = sound.par_iter().map(|packed| read(packed, network)).collect();
+        for (visits, damages) in read {
+            damages.iter().for_each(&mut spoilt);
+            file(visits, &mut shards, &hasher, knowledge);
         }
     }
     let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();

@@ -1,8 +1,9 @@
-//! A visit as the features read it: every exchange is parsed once, into what was asked and what was answered.
+//! A visit as the features read it: an exchange is parsed when it is first looked at, and once, into what was asked and
+//! what was answered.
 //!
 //! Nothing is concluded here, and nothing is refused: what cannot be read is absent.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
 use bitcoin::ScriptBuf;
 use electrum::{
@@ -30,9 +31,9 @@ pub struct Turn<'v> {
     /// The exchange.
     pub exchange: &'v Exchange,
     /// The call, where the request is one.
-    call: Option<Call<'v>>,
+    call: OnceCell<Option<Call<'v>>>,
     /// The answer, where one came that is one and was kept whole.
-    answer: Option<Answer<'v>>,
+    answer: OnceCell<Option<Answer<'v>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,24 +82,25 @@ impl<'v> Reading<'v> {
 
 impl<'v> Turn<'v> {
     fn of(exchange: &'v Exchange) -> Self {
-        let call = match exchange.request.cut() {
-            None => serde_json::from_slice(exchange.request.bytes()).ok(),
-            Some(_) => None,
-        };
-        let reply = exchange.answer.as_ref().filter(|reply| reply.response.cut().is_none());
-        Self { exchange, call, answer: reply.and_then(|reply| Answer::read(reply.response.bytes())) }
+        Self { exchange, call: OnceCell::new(), answer: OnceCell::new() }
+    }
+
+    fn call(&self) -> Option<&Call<'v>> {
+        let request = &self.exchange.request;
+        let read = || request.cut().is_none().then(|| serde_json::from_slice(request.bytes()).ok()).flatten();
+        self.call.get_or_init(read).as_ref()
     }
 
     /// The method that was called; empty where the request is no call.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.call.as_ref().map_or("", |call| &call.method)
+        self.call().map_or("", |call| &call.method)
     }
 
     /// The parameters, where they have this form.
     #[must_use]
     pub fn params<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(self.call.as_ref()?.params?.get()).ok()
+        serde_json::from_str(self.call()?.params?.get()).ok()
     }
 
     /// The script that was asked about, by its hash, whether the protocol names scripts or hashes of them.
@@ -122,7 +124,11 @@ impl<'v> Turn<'v> {
     /// The answer.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer<'v>> {
-        self.answer.as_ref()
+        let read = || {
+            let reply = self.exchange.answer.as_ref().filter(|reply| reply.response.cut().is_none())?;
+            Answer::read(reply.response.bytes())
+        };
+        self.answer.get_or_init(read).as_ref()
     }
 
     /// The result, where it has this form.

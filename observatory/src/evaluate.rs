@@ -1,12 +1,14 @@
 //! `observatory evaluate`: how much of what is true is found, and how much is found that is not true. Networks whose
 //! truth is known are simulated, visited and analysed, and what is concluded is compared with the truth.
 
+mod addresses;
 mod judge;
 mod run;
 mod table;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -22,7 +24,7 @@ use simulator::{
     scenario::{self, Scenario},
 };
 
-use self::{judge::Verdict, run::Way};
+use self::{addresses::Addresses, judge::Verdict, run::Way};
 use crate::output::{self, Usage};
 
 /// Compare what is concluded with what is true, on simulated networks.
@@ -49,14 +51,17 @@ pub(crate) struct Arguments {
     /// Serve the networks on loopback addresses and scan them there, which takes as long as scans take
     #[arg(long)]
     sockets: bool,
+    /// Runs at once [default: as many as there are processors; over sockets, where they mostly wait, 24]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// Networks that are not of the catalogue: one has everything, one attacks its visitors.
 const NOT_JUDGED: [&str; 2] = ["mixed-2026", "hostile"];
 /// From one seed to the next where scenarios must not share one: more than there are scenarios.
 const APART: u64 = 64;
-/// Scans over sockets at once: they wait most of the time.
-const SCANS: usize = 6;
+/// Scans over sockets at once.
+const SCANS: usize = 24;
 
 /// Runs the command.
 ///
@@ -68,16 +73,20 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let scenarios = arguments.scenarios(&grammars)?;
     let seeds = arguments.first_seed..arguments.first_seed + arguments.seeds;
     let (way, workers) = match arguments.sockets {
-        true => (Way::Sockets, SCANS),
+        true => (Way::Sockets(Addresses::default()), SCANS),
         false => (Way::Archive, thread::available_parallelism().map_or(1, usize::from)),
     };
-    let jobs = (0..).zip(&scenarios).flat_map(|(number, (name, scenario))| {
-        // Two worlds of one seed have the same addresses, which can be listened at only once.
-        let seed = move |seed| if way == Way::Sockets { seed * APART + number } else { seed };
-        seeds.clone().map(move |of| (name.as_str(), scenario, seed(of)))
+    // Two worlds of one seed have the same addresses, which can be listened at only once.
+    let sockets = arguments.sockets;
+    let apart = move |seed, number| if sockets { seed * APART + number } else { seed };
+    let jobs = seeds.flat_map(|seed| {
+        (0..)
+            .zip(&scenarios)
+            .map(move |(number, (name, scenario))| (name.as_str(), scenario, apart(seed, number)))
     });
     let jobs: Vec<(&str, &Scenario, u64)> = jobs.collect();
-    let verdicts = tokio::task::block_in_place(|| all(&jobs, way, workers, &grammars))?;
+    let workers = arguments.jobs.map_or(workers, NonZeroUsize::get);
+    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &grammars))?;
     output::result(&table::of(&verdicts))?;
     output::note(&format!("{} runs took {:.0} s.", jobs.len(), began.elapsed().as_secs_f64()));
     let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();
@@ -88,7 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// Does all jobs, as many at once as there are workers, and sums up by scenario.
 fn all(
     jobs: &[(&str, &Scenario, u64)],
-    way: Way,
+    way: &Way,
     workers: usize,
     grammars: &Library,
 ) -> anyhow::Result<BTreeMap<String, Verdict>> {
@@ -96,16 +105,17 @@ fn all(
     let bar = output::bar(jobs.len() as u64, "runs");
     let work = || {
         while let Some((name, scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let verdict = run::one(name, scenario, *seed, way, grammars)?;
+            // What the other runs found is not lost for one that fails.
+            let verdict = run::one(name, scenario, *seed, way, grammars)
+                .unwrap_or_else(|error| Verdict::failed(*seed, &error));
             let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
             verdicts.entry((*name).to_owned()).or_default().add(verdict);
             bar.inc(1);
         }
-        anyhow::Ok(())
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread broke off"))?)
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread broke off")))
     })?;
     bar.finish_and_clear();
     Ok(verdicts.into_inner().unwrap_or_else(PoisonError::into_inner))

@@ -79,8 +79,9 @@ impl Era {
     fn take(&mut self, reading: &Reading<'_>, knowledge: &Knowledge) {
         self.visits = self.visits.saturating_add(1);
         let usual = matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch);
-        // The first, the second, the fourth, the eighth.
-        let is_read = self.visits.is_power_of_two() || (!usual && self.visits <= ALL_READ);
+        // The first, the fourth, the sixteenth.
+        let is_read = (self.visits.is_power_of_two() && self.visits.trailing_zeros().is_multiple_of(2))
+            || (!usual && self.visits <= ALL_READ);
         if !is_read {
             return;
         }

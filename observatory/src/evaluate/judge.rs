@@ -16,6 +16,8 @@ const MOST_TOLD: usize = 5;
 pub(super) struct Verdict {
     /// Runs.
     pub(super) runs: usize,
+    /// Those that came to no end.
+    pub(super) failed: usize,
     /// Servers of all runs.
     pub(super) servers: usize,
     /// For each indicator that must fire: how often it did, of how many times.
@@ -59,9 +61,15 @@ impl Share {
 }
 
 impl Verdict {
+    /// Of a run that came to no end.
+    pub(super) fn failed(seed: u64, error: &anyhow::Error) -> Self {
+        Self { runs: 1, failed: 1, told: vec![format!("seed {seed}: no end: {error:#}")], ..Self::default() }
+    }
+
     /// Takes in another run.
     pub(super) fn add(&mut self, other: Self) {
         self.runs += other.runs;
+        self.failed += other.failed;
         self.servers += other.servers;
         for (indicator, share) in other.needed {
             self.needed.entry(indicator).or_default().add(share);
@@ -79,7 +87,9 @@ impl Verdict {
 
     /// Whether everything that must be found was, and nothing weighty against the honest.
     pub(super) fn is_right(&self) -> bool {
-        self.needed.values().all(|share| share.is_all()) && self.medium + self.hard + self.forbidden == 0
+        self.failed == 0
+            && self.needed.values().all(|share| share.is_all())
+            && self.medium + self.hard + self.forbidden == 0
     }
 }
 

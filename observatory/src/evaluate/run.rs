@@ -33,25 +33,28 @@ use simulator::{
 };
 use tokio::runtime::Runtime;
 
-use super::judge::{Verdict, judge};
+use super::{
+    addresses::Addresses,
+    judge::{Verdict, judge},
+};
 use crate::{
     scan::product,
     simulate::history::{History, Round, alone},
 };
 
 /// How servers are visited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Way {
     /// Within the process, over the days of the campaign.
     Archive,
-    /// Over sockets, on a few of these days.
-    Sockets,
+    /// Over sockets at addresses that no other run has, on a few of these days.
+    Sockets(Addresses),
 }
 
 /// Days that a campaign lasts.
 const DAYS: u32 = 16;
 /// Light rounds of a day.
-const LIGHT_ROUNDS: u32 = 4;
+const LIGHT_ROUNDS: u32 = 1;
 /// The days on which everybody is visited deeply: what changes in the scenarios changes on the tenth to twelfth.
 const DEEP_DAYS: [u32; 6] = [0, 1, 2, 3, 13, 15];
 /// The days on which servers are scanned over sockets, and how often each.
@@ -66,16 +69,25 @@ pub(super) fn one(
     name: &str,
     scenario: &Scenario,
     seed: u64,
-    way: Way,
+    way: &Way,
     grammars: &Library,
 ) -> anyhow::Result<Verdict> {
     let knowledge = Knowledge::embedded()?;
-    let world = World::lasting(scenario, seed, None, Days { from: 0, count: DAYS }, grammars)?;
-    let collection = match way {
-        Way::Archive => rehearsed(&world, seed, &knowledge),
-        Way::Sockets => scanned(scenario, seed, grammars, &knowledge),
+    let whole = || World::lasting(scenario, seed, None, Days { from: 0, count: DAYS }, grammars);
+    let context = || format!("{name}, seed {seed}");
+    let (world, collection) = match way {
+        Way::Archive => {
+            let world = whole()?;
+            let collection = rehearsed(&world, seed, &knowledge).with_context(context)?;
+            (world, collection)
+        }
+        Way::Sockets(addresses) => {
+            // Many scans wait at once: each holds no more than it needs.
+            let collection =
+                scanned(scenario, seed, grammars, &knowledge, addresses).with_context(context)?;
+            (whole()?, collection)
+        }
     };
-    let collection = collection.with_context(|| format!("{name}, seed {seed}"))?;
     let places: BTreeMap<IpAddr, Address> = world
         .members()
         .iter()
@@ -151,6 +163,7 @@ fn scanned(
     seed: u64,
     grammars: &Library,
     knowledge: &Knowledge,
+    addresses: &Addresses,
 ) -> anyhow::Result<Collection> {
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("archive");
@@ -161,7 +174,9 @@ fn scanned(
         let _guard = runtime.enter();
         let clock = Clock::start_at(world.begins(), 1);
         let world = Arc::new(world);
-        let _listening = listen(world.endpoints(), clock)?;
+        let endpoints = world.endpoints();
+        let _reserved = addresses.reserve(endpoints.iter().map(|endpoint| endpoint.address.ip()).collect());
+        let _listening = listen(endpoints, clock)?;
         let known = Arc::clone(&world);
         let names = runtime.block_on(NameServer::start(move |name, now| known.resolve(name, now), clock))?;
         let mut scan = Command::new(std::env::current_exe()?);
