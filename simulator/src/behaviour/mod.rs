@@ -28,6 +28,8 @@ use crate::{
     node::View,
 };
 
+/// Satoshi in a bitcoin.
+const SATOSHI: f64 = 1e8;
 /// Scripts that a server remembers to have been asked about.
 const MOST_SEEN: usize = 100_000;
 
@@ -81,6 +83,14 @@ pub enum Behaviour {
         #[serde(default)]
         to: Audience,
     },
+    /// Fees are estimated so many times as high, which wallets that believe it pay.
+    InflatedFees {
+        /// How many times.
+        factor: u32,
+        /// To whom.
+        #[serde(default)]
+        to: Audience,
+    },
     /// The server stays where the world began, and answers all the same.
     FrozenTip,
     /// The first question about a script takes longer than the next.
@@ -110,6 +120,7 @@ impl Behaviour {
             Self::Omission { .. } => "omission",
             Self::CutHistory { .. } => "cut-history",
             Self::InflatedValues { .. } => "inflated-values",
+            Self::InflatedFees { .. } => "inflated-fees",
             Self::FrozenTip => "frozen-tip",
             Self::DelayUnseen { .. } => "delay-unseen",
             Self::Overload { .. } => "overload",
@@ -250,6 +261,12 @@ impl Behaviour {
                     unconfirmed.saturating_mul(i64::from(*factor)),
                 );
                 Ok(Reply::Balance { confirmed, unconfirmed })
+            }
+            (Self::InflatedFees { factor, to }, Question::EstimateFee { .. }, Ok(Reply::Fee(fee)))
+                if to.includes(client) =>
+            {
+                // Whole satoshi, as nodes have them.
+                Ok(Reply::Fee((fee * f64::from(*factor) * SATOSHI).round() / SATOSHI))
             }
             (_, _, told) => told,
         }

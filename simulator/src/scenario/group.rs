@@ -95,6 +95,14 @@ pub struct Group {
     pub must_fire: BTreeSet<String>,
 }
 
+impl Group {
+    /// Whether there is a day on which both are there.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let begins_before = |one: &Self, end: Option<u32>| end.is_none_or(|end| one.from_day < end);
+        begins_before(self, other.until_day) && begins_before(other, self.until_day)
+    }
+}
+
 /// A chain.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]

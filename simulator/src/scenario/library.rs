@@ -4,7 +4,7 @@ use super::{Scenario, ScenarioError};
 use crate::grammar::Library;
 
 /// Names and texts, by name.
-const FILES: [(&str, &str); 26] = [
+const FILES: [(&str, &str); 27] = [
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("mixed-2026", include_str!("../../scenarios/mixed-2026.toml")),
     ("n1-passive-logger", include_str!("../../scenarios/n1-passive-logger.toml")),
@@ -23,6 +23,7 @@ const FILES: [(&str, &str); 26] = [
     ("x14-discriminator", include_str!("../../scenarios/x14-discriminator.toml")),
     ("x15-slow-logger", include_str!("../../scenarios/x15-slow-logger.toml")),
     ("x16-eclipse", include_str!("../../scenarios/x16-eclipse.toml")),
+    ("x17-dear-fees", include_str!("../../scenarios/x17-dear-fees.toml")),
     ("x2-flood", include_str!("../../scenarios/x2-flood.toml")),
     ("x3-lapsed-name", include_str!("../../scenarios/x3-lapsed-name.toml")),
     ("x4-fleet", include_str!("../../scenarios/x4-fleet.toml")),

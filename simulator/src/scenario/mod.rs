@@ -18,6 +18,7 @@ pub use self::{
     group::{Addresses, Announces, Certificate, Chain, Group, Peers, Place, Ports, Template},
     library::{named, names},
     life::{Outages, Upgrade},
+    pattern::Collision,
 };
 use crate::grammar::Library;
 
@@ -65,6 +66,14 @@ pub enum ScenarioError {
         /// What is wrong.
         flaw: Flaw,
     },
+    /// Two of its servers would have one name.
+    #[error("{origin}: {collision}")]
+    Collision {
+        /// The file.
+        origin: String,
+        /// Which, and whose.
+        collision: Collision,
+    },
     /// Nobody is in it.
     #[error("{0}: no servers")]
     Empty(String),
@@ -87,7 +96,16 @@ impl Scenario {
                 return Err(ScenarioError::Sense { origin, group, flaw });
             }
         }
-        Ok(scenario)
+        match scenario.collision(&scenario.sizes(None)) {
+            Some(collision) => Err(ScenarioError::Collision { origin: origin.to_owned(), collision }),
+            None => Ok(scenario),
+        }
+    }
+
+    /// A name that two servers would have, in a network in which groups have these sizes.
+    #[must_use]
+    pub(crate) fn collision(&self, sizes: &[usize]) -> Option<Collision> {
+        pattern::collision(self, sizes)
     }
 
     /// Indicators that must fire for somebody.
@@ -161,6 +179,41 @@ places = [{ country = "DE", asn = 3320, organization = "Deutsche Telekom AG" }]
             let error = read(more).expect_err(more).to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
+    }
+
+    /// Two groups of three servers, with what is said of each.
+    fn two(homes: &str, hosts: &str) -> Result<Scenario, ScenarioError> {
+        read(&format!("{homes}\n{}{hosts}", GROUP.replace("homes", "hosts")))
+    }
+
+    #[test]
+    fn no_two_servers_have_one_name_at_the_same_time() {
+        let leave = "names = ['a{n}.example']\nuntil-day = 4";
+        for (homes, hosts, name) in [
+            ("names = ['a{n}.example']", "names = ['a{n}.example']", "a1.example"),
+            ("names = ['{n}1.example']", "names = ['3{n}.example']", "31.example"),
+            (leave, "names = ['a{n}.example']\nfrom-day = 3", "a1.example"),
+        ] {
+            let error = two(homes, hosts).expect_err(name).to_string();
+            assert!(["a.toml", "homes", "hosts", name].iter().all(|word| error.contains(word)), "{error}");
+        }
+        assert!(read("names = ['a{n}.example', 'a{n}.example']").is_err(), "one of them twice");
+        for (homes, hosts) in [
+            ("names = ['a{n}.example']", "names = ['b{n}.example', '{word}.example', '{word}.example']"),
+            ("names = ['{group}{n}.example']", "names = ['{group}{n}.example']"),
+            (leave, "names = ['a{n}.example']\nfrom-day = 4"),
+            (leave, "hosts-of = 'homes'\nfrom-day = 4"),
+        ] {
+            assert!(two(homes, hosts).is_ok(), "{homes}, {hosts}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_enough_for_a_small_network_and_not_for_a_large_one() {
+        let scenario = two("names = ['a{n}0.example']", "names = ['a{n}.example']").expect("a scenario");
+        assert_eq!(scenario.collision(&scenario.sizes(None)), None);
+        let collision = scenario.collision(&scenario.sizes(Some(24))).expect("too many");
+        assert_eq!(collision.name, "a10.example");
     }
 
     #[test]

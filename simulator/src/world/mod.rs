@@ -34,7 +34,7 @@ use crate::{
     SimTime,
     chain::PlanError,
     grammar::{Grammar, Library},
-    scenario::{Group, Scenario},
+    scenario::{Collision, Group, Scenario},
     serve::Endpoint,
 };
 
@@ -72,6 +72,9 @@ pub enum WorldError {
     /// More servers than there are addresses.
     #[error("more servers than addresses: {0}")]
     Addresses(usize),
+    /// Two servers of one name.
+    #[error(transparent)]
+    Name(#[from] Collision),
     /// No chain.
     #[error("the chain: {0}")]
     Chain(#[from] PlanError),
@@ -223,6 +226,9 @@ fn drafts(
     grammars: &Library,
 ) -> Result<Vec<Draft>, WorldError> {
     let sizes = scenario.sizes(servers);
+    if let Some(collision) = scenario.collision(&sizes) {
+        return Err(collision.into());
+    }
     let groups: Vec<Arc<Group>> = scenario.servers.iter().cloned().map(Arc::new).collect();
     let mut addresses = Addresses::new(calendar.seed);
     let mut drafts = Vec::new();

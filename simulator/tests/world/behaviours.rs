@@ -47,6 +47,7 @@ async fn every_behaviour_is_seen_on_the_wire() -> anyhow::Result<()> {
     let served = Served::start(&world)?;
     broadcasts(&served).await?;
     histories(&served).await?;
+    fees(&served).await?;
     times(&served).await?;
     identities(&served).await
 }
@@ -102,6 +103,16 @@ async fn histories(served: &Served) -> anyhow::Result<()> {
     let times_ten = |value: &Value| value.as_u64().map(|value| value * 10);
     ensure!(same == *history && more["confirmed"].as_u64() == times_ten(&balance["confirmed"]), "{more}");
     ensure!(inflated[0]["value"].as_u64() == times_ten(&outputs[0]["value"]), "{inflated} for {outputs}");
+    Ok(())
+}
+
+async fn fees(served: &Served) -> anyhow::Result<()> {
+    let estimate = async |client: &str| -> anyhow::Result<f64> {
+        let mut client = served.client("inflater", client).await?;
+        client.result("blockchain.estimatefee", json!([2])).await?.as_f64().context("an estimate")
+    };
+    let (fair, dear) = (estimate("Sparrow").await?, estimate(ELECTRUM).await?);
+    ensure!(fair > 0.0 && (dear / fair - 20.0).abs() < 1e-6, "{dear} for {fair}");
     Ok(())
 }
 
