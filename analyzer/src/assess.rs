@@ -12,15 +12,27 @@ use model::{
 };
 
 use crate::{
+    attribution, behaviour,
     dossier::Dossier,
-    identify::Identified,
+    features,
+    identify::{self, Identified},
     indicators::catalogue,
     software::Speech,
     survey::{Case, Survey},
+    truth,
 };
 
-/// The rules by which servers are assessed; another one where they change.
-pub const MODEL: &str = "observatory-1";
+/// Rises when the same features, groups and contradictions give other findings, scores or levels.
+const VERSION: u32 = 1;
+
+/// The rules by which servers are assessed: `observatory-`, the version of the assessment, a dot, and the versions of
+/// all that it rests on, added up. Each only rises, so that two runs of one model went by the same rules.
+#[must_use]
+pub fn model() -> String {
+    let below =
+        features::VERSION + attribution::VERSION + behaviour::VERSION + identify::VERSION + truth::VERSION;
+    format!("observatory-{VERSION}.{below}")
+}
 
 /// The score of findings, from 0 to 100.
 #[must_use]
@@ -69,7 +81,7 @@ fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
         findings,
         addresses: addresses.into_iter().map(place).collect(),
         tls: server.dossiers().find_map(tls),
-        model: MODEL.to_owned(),
+        model: model(),
         features: server.digest(),
         visits: server.dossiers().map(|dossier| dossier.visits).sum(),
     }

@@ -23,7 +23,7 @@ use crate::server::Server;
 pub use fingerprint::Fingerprint;
 
 /// Rises when the same dossiers give other clusters.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The fewest servers of a kind that give a verdict.
 const FEWEST: usize = 20;

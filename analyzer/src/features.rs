@@ -16,3 +16,17 @@ pub mod timing;
 pub mod tls;
 pub mod twins;
 pub mod uptime;
+
+/// The versions of all kinds together. Each only rises, so that this is another number whenever one of them is.
+pub(crate) const VERSION: u32 = canary::VERSION
+    + claims::VERSION
+    + identity::VERSION
+    + names::VERSION
+    + node::VERSION
+    + place::VERSION
+    + refusals::VERSION
+    + software::VERSION
+    + timing::VERSION
+    + tls::VERSION
+    + twins::VERSION
+    + uptime::VERSION;

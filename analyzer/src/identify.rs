@@ -40,6 +40,9 @@ pub use verdict::{Fit, Identified};
 
 use model::Visit;
 
+/// Rises when the same visits are named otherwise: with `grammars.json`, or how it is weighed.
+pub(crate) const VERSION: u32 = 1;
+
 /// Names the software behind visits to one server, or says `None` for "unknown".
 #[must_use]
 pub fn identify<'v>(

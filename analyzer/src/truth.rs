@@ -28,6 +28,9 @@ use crate::{
     server::Server,
 };
 
+/// Rises when the same dossiers contradict each other otherwise.
+pub(crate) const VERSION: u32 = 1;
+
 /// Most statements that one finding is made of.
 const MOST_STATEMENTS: usize = 3;
 /// Most exchanges that one finding names.

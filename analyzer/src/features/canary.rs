@@ -7,7 +7,7 @@ use model::finding::Digest;
 use crate::reading::Reading;
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a page's address ends in, before what is the host's own.
 pub const MARK: &str = "?canary=";

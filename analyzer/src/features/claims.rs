@@ -32,6 +32,9 @@ use crate::{
     reading::{Reading, Turn},
 };
 
+/// Rises when the same visits give other features.
+pub(super) const VERSION: u32 = 1;
+
 /// Most heights, scripts, transactions and outputs of one host that are remembered. Visits ask about fewer.
 const MOST: usize = 1_024;
 

@@ -14,7 +14,7 @@ use super::spans::Spans;
 use crate::{mark::Mark, reading::Reading};
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Longest claim, in characters.
 const MAX_TEXT: usize = 200;

@@ -5,7 +5,7 @@ use electrum::{Host, endpoint::DnsName};
 use psl::{List, Psl as _, Type};
 
 /// Rises when the same names give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Words of which names of servers are made everywhere.
 const GENERIC: [&str; 24] = [

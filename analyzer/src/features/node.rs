@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Targets of estimates, in blocks: all that are ever asked for (F1).
 pub const TARGETS: [u32; 8] = [2, 3, 5, 10, 25, 144, 504, 1_008];

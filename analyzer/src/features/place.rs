@@ -17,7 +17,7 @@ use super::spans::Spans;
 use crate::{mark::Mark, reading::Reading};
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Addresses of a name that are kept.
 const MAX_ADDRESSES: usize = 16;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a host says to a transaction that no node can take.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use model::{Seconds, finding::Digest};
 use crate::reading::{Reading, Turn};
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Samples that are kept of each kind, the first ones.
 const MOST: usize = 64;

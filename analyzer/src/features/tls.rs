@@ -11,7 +11,7 @@ use super::spans::Spans;
 use crate::{mark::Mark, reading::Reading};
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Others whose tickets are remembered.
 const MAX_TICKETS: usize = 64;

@@ -19,6 +19,9 @@ use self::answers::Answers;
 pub use self::answers::{Class, Question};
 use crate::reading::Reading;
 
+/// Rises when the same visits give other features.
+pub(super) const VERSION: u32 = 1;
+
 /// Digests that are remembered of one factor and class.
 const MOST_EVIDENCE: usize = 8;
 

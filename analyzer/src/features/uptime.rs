@@ -9,7 +9,7 @@ use model::{Outcome, finding::Digest};
 use crate::reading::Reading;
 
 /// Rises when the same visits give other features.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Outages that are remembered.
 const MAX_OUTAGES: usize = 16;
