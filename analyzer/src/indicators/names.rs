@@ -33,8 +33,8 @@ pub(super) const TABLE: &[Definition] = &[
         indicator: Indicator::new(27),
         tier: Tier::Soft,
         weight: 4,
-        title: "is new, under a name that could be anybody's",
-        caveat: "every server was new once",
+        title: "shows a new certificate of its own making, under a name that could be anybody's",
+        caveat: "every server was new once, and old ones renew; how old the domain is was not looked up",
         find: generic,
     },
     Definition {
@@ -84,7 +84,7 @@ fn generic(case: &Case<'_, '_>) -> Option<Found> {
         let young = oldest.value.self_signed && (0..YOUNG).contains(&age);
         young.then(|| Found {
             statement: format!(
-                "{host} is made of words that everybody uses, and its first certificate was {} days old",
+                "{host} is made of words that everybody uses, and its first certificate was {} days old when it was seen",
                 age / 86_400
             ),
             evidence: vec![oldest.evidence],
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn i27_fires_for_new_servers_of_nobodys_name() {
+    fn i27_fires_for_new_certificates_under_nobodys_name() {
         assert!(found(27, &[visit("a.btcnode.com", 0, "192.0.2.1", "x 1", "k")], "a.btcnode.com").is_some());
         assert!(found(27, &[visit("a.btcnode.com", 90, "192.0.2.1", "x 1", "k")], "a.btcnode.com").is_none());
         assert!(found(27, &[visit("a.example.com", 0, "192.0.2.1", "x 1", "k")], "a.example.com").is_none());

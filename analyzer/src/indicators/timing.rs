@@ -131,7 +131,7 @@ fn at_least(successes: usize, trials: usize, probability: f64) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use model::Visit;
+    use model::{Recorded, Visit};
 
     use super::*;
     use crate::{
@@ -171,6 +171,35 @@ mod tests {
         assert!(found(15, &visits(&took(900)), "10.0.0.1").is_some());
         assert_eq!(found(15, &visits(&took(190)), "10.0.0.1"), None);
         assert_eq!(found(15, &visits(&took(900).map(|(probe, _)| (probe, 900))), "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn a_search_for_addresses_is_slow_where_other_questions_in_the_write_are_not() {
+        let searches = |search, other, padding: &str| {
+            let took = [("S3", other), ("S4", other), ("S12", search), ("S12", search), ("S12", search)];
+            let mut all = visits(&took);
+            let script = "5a".repeat(32);
+            for exchange in all.iter_mut().flat_map(|visit| &mut visit.exchanges) {
+                let asked = format!(
+                    r#"{{"id":1,"method":"blockchain.scripthash.get_history","params":["{script}"]}}"#
+                );
+                exchange.request = Recorded::new(asked.as_bytes(), Recorded::LIMIT);
+                if let Some(reply) = &mut exchange.answer {
+                    let said = format!(r#"{{"id":1,"result":null{padding}}}"#);
+                    reply.response = Recorded::new(said.as_bytes(), Recorded::LIMIT);
+                }
+            }
+            all
+        };
+        let fires = |all: &[Visit]| found(16, all, "10.0.0.1").is_some();
+        assert!(
+            found(16, &searches(1_400, 12, ""), "10.0.0.1")
+                .is_some_and(|found| found.statement.contains("6 of 6"))
+        );
+        assert!(!fires(&searches(1_400, 12, "")[..3]), "three times may be chance");
+        assert!(!fires(&searches(1_400, 1_390, "")), "a limit that slows down everything");
+        assert!(!fires(&searches(600, 12, "")), "a busy server");
+        assert!(!fires(&searches(1_400, 12, "   ")), "who collects its answers");
     }
 
     #[test]
