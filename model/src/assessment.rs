@@ -143,6 +143,15 @@ pub struct Group {
     pub members: Vec<String>,
     /// How probable the least probable pair is.
     pub posterior: f64,
+    /// How probable it is, on average over pairs, that they ask one node.
+    #[serde(default)]
+    pub same_node: f64,
+    /// … that they are one process, or share its secrets.
+    #[serde(default)]
+    pub same_process: f64,
+    /// … that they were set up by one recipe.
+    #[serde(default)]
+    pub same_template: f64,
     /// What links them.
     pub evidence: Vec<GroupEvidence>,
     /// Whether the members say themselves that they belong together.

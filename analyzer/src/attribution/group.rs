@@ -156,6 +156,9 @@ impl Group {
             id: self.id.clone(),
             members: self.members.iter().map(|server| servers[*server].name()).collect(),
             posterior: self.posterior,
+            same_node: self.same_node,
+            same_process: self.same_process,
+            same_template: self.same_template,
             evidence: evidence.collect(),
             declared: self.declared,
         }

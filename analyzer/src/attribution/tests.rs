@@ -196,6 +196,18 @@ fn who_copies_a_strangers_words_and_ports_is_not_taken_for_him() {
 }
 
 #[test]
+fn who_passes_on_what_a_stranger_answers_is_not_taken_for_him() {
+    let stranger = honest(1).remove(0).on_node(7);
+    let words = r#""Our own words, and nobody else's""#;
+    let proxies = ["12.0.0.1", "13.0.0.1", "14.0.0.1"]
+        .map(|host| Shown::at(&format!("ssl://{host}:50002")).on_node(7).saying("M2", words));
+    let shown = [honest(30)[1..].to_vec(), vec![stranger], proxies.to_vec()].concat();
+    let [group] = &groups(&shown, 4)[..] else { panic!("one group") };
+    assert_eq!(group.members, ["12.0.0.1", "13.0.0.1", "14.0.0.1"]);
+    assert!(group.same_node > 0.95 && group.same_node > group.same_template, "{group:?}");
+}
+
+#[test]
 fn a_key_that_came_with_an_image_links_nobody() {
     let shown = |shown: Vec<Shown>| {
         let shared = shown.into_iter().map(|shown| shown.with_certificate("image", 1_001, "key"));
