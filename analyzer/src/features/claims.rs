@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Most heights, scripts, transactions and outputs of one host that are remembered. Visits ask about fewer.
 const MOST: usize = 1_024;
@@ -98,8 +98,9 @@ impl Claims {
             return;
         }
         self.neighbourhood = reading.visit.peer.map(|peer| peer.ip().into()).or(self.neighbourhood);
-        self.fees.take(reading);
-        let Some(tip) = self.tips.take(reading) else { return };
+        let tip = self.tips.take(reading);
+        self.fees.take(reading, tip);
+        let Some(tip) = tip else { return };
         let floor = tip.saturating_sub(BURIED);
         for turn in reading.turns.iter().filter(|turn| !proof::is_control(turn)) {
             self.take_buried(turn, floor);

@@ -12,8 +12,9 @@ pub const TARGETS: [u32; 4] = [2, 5, 25, 144];
 
 /// Samples of one host that are remembered.
 const MOST: usize = 2;
-/// Least time between them, in seconds: until the next block servers repeat themselves.
+/// Least time between them, in seconds, or else the least number of blocks: until the next one servers repeat themselves.
 const APART: i64 = 600;
+const BLOCKS: u32 = 6;
 /// Satoshis in a bitcoin.
 const SATOSHIS: f64 = 100_000_000.0;
 
@@ -25,13 +26,19 @@ pub type Sample = (Timestamp, [Option<Estimate>; TARGETS.len()]);
 
 /// The latest samples, the latest last.
 #[derive(Clone, Debug, Default)]
-pub struct FeesSaid(VecDeque<Sample>);
+pub struct FeesSaid {
+    samples: VecDeque<Sample>,
+    /// The best block when the latest was told.
+    tip: Option<u32>,
+}
 
 impl FeesSaid {
-    pub(super) fn take(&mut self, reading: &Reading<'_>) {
+    /// Takes in a visit that was told this tip.
+    pub(super) fn take(&mut self, reading: &Reading<'_>, tip: Option<u32>) {
         let at = reading.visit.started_at;
         let soon = |latest: &Sample| at.as_second().saturating_sub(latest.0.as_second()) < APART;
-        if self.0.back().is_some_and(soon) {
+        let far = self.tip.zip(tip).is_some_and(|(before, tip)| tip.saturating_sub(before) >= BLOCKS);
+        if !far && self.samples.back().is_some_and(soon) {
             return;
         }
         let mut told = [None; TARGETS.len()];
@@ -46,16 +53,17 @@ impl FeesSaid {
         if told.iter().all(Option::is_none) {
             return;
         }
-        if self.0.len() == MOST {
-            self.0.pop_front();
+        if self.samples.len() == MOST {
+            self.samples.pop_front();
         }
-        self.0.reserve_exact(1);
-        self.0.push_back((at, told));
+        self.samples.reserve_exact(1);
+        self.samples.push_back((at, told));
+        self.tip = tip;
     }
 
     /// The samples, in the order of time.
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
-        self.0.iter()
+        self.samples.iter()
     }
 }
 

@@ -122,7 +122,7 @@ fn whoever_sends_much_is_not_remembered_for_it() {
 }
 
 #[test]
-fn fee_estimates_are_taken_ten_minutes_apart() {
+fn fee_estimates_are_taken_ten_minutes_or_six_blocks_apart() {
     let fees = |minutes, bitcoins: f64| {
         let ask = |target: u32| told("F1", "blockchain.estimatefee", &json!([target]), &json!(bitcoins));
         deep(minutes, [2, 5, 25, 7].map(ask).to_vec())
@@ -133,6 +133,15 @@ fn fee_estimates_are_taken_ten_minutes_apart() {
         claims.fees.samples().map(|(_, told)| told.map(|estimate| estimate.map(|(fee, _)| fee))).collect();
     let sample = |fee| [Some(fee), Some(fee), Some(fee), None];
     assert_eq!(samples, [sample(10_000), sample(30_000)]);
+    let header = bitcoin::consensus::encode::serialize_hex(&World::new().headers[9]);
+    let at_height = |minutes, height: u32| {
+        let best = json!({"height": height, "hex": header});
+        let best = told("C1", "blockchain.headers.subscribe", &json!([]), &best);
+        let estimate = told("F1", "blockchain.estimatefee", &json!([2]), &json!(0.000_1));
+        deep(minutes, vec![best, estimate])
+    };
+    let samples = |last| self::claims(&[at_height(0, 100), at_height(1, last)]).fees.samples().count();
+    assert_eq!([105, 106].map(samples), [1, 2]);
 }
 
 proptest! {
