@@ -3,8 +3,9 @@
 LAB     := target/lab
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
+CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets demo electrs grammars evaluate bench fmt
+.PHONY: help test lab proxies wallets demo electrs grammars evaluate bench clusters fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,3 +42,10 @@ evaluate: ## compare what is concluded with what is true, on simulated networks,
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked
+
+clusters: ## cluster the same servers with linfa and with scikit-learn, which is installed, and compare
+	test -x $(CLUSTERS)/bin/python || $(PYTHON) -m venv $(CLUSTERS)
+	$(CLUSTERS)/bin/pip install --quiet scikit-learn
+	rm -rf $(CLUSTERS)/data
+	cargo bench -p analyzer --bench clusters --locked -- $(CURDIR)/$(CLUSTERS)/data 1000 10000 100000 $(ARCHIVE)
+	$(CLUSTERS)/bin/python analyzer/benches/clusters.py $(CLUSTERS)/data

@@ -7,38 +7,20 @@
 
 mod fingerprint;
 mod outliers;
-
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
-
-use linfa::traits::Transformer as _;
-use linfa_clustering::Dbscan;
-use linfa_nn::{LinearSearch, distance::Distance};
-use ndarray::{Array2, ArrayView, Dimension};
+mod stratum;
 
 use crate::server::Server;
 
 pub use fingerprint::Fingerprint;
+pub use stratum::{CLUSTER, Fold, NEAR, Stratum};
 
 /// Rises when the same dossiers give other clusters.
 pub(crate) const VERSION: u32 = 1;
 
 /// The fewest servers of a kind that give a verdict.
 const FEWEST: usize = 20;
-/// The fewest questions that a server must have answered.
-const QUESTIONS: usize = 4;
-/// Servers that are a cluster.
-const CLUSTER: usize = 3;
-/// How much servers of a cluster may differ from a neighbour.
-const NEAR: f64 = 0.15;
-/// Neighbours that an outlier must be far from.
-const NEIGHBOURS: usize = 5;
 /// The share of false ones among the outliers that is put up with.
 const FALSE: f64 = 0.05;
-/// Behaviours of one software that are compared, those of most servers first: each with each.
-const MOST: usize = 2_000;
 
 /// Which servers behave alike.
 #[derive(Clone, Debug, Default)]
@@ -62,12 +44,6 @@ pub struct Outlier {
     pub p_value: f64,
 }
 
-/// A behaviour, and who shows it.
-struct Fold<'f> {
-    print: &'f Fingerprint,
-    servers: Vec<usize>,
-}
-
 impl Behaviour {
     /// Compares servers.
     #[must_use]
@@ -77,34 +53,19 @@ impl Behaviour {
 
     fn of_fingerprints(prints: &[Option<Fingerprint>]) -> Self {
         let mut this = Self { clusters: vec![None; prints.len()], outliers: vec![None; prints.len()] };
-        let mut strata: BTreeMap<&str, BTreeMap<&Fingerprint, Vec<usize>>> = BTreeMap::new();
-        for (server, print) in prints.iter().enumerate() {
-            if let Some(print) = print.as_ref().filter(|print| print.len() >= QUESTIONS) {
-                strata.entry(&print.stratum).or_default().entry(print).or_default().push(server);
-            }
-        }
         let mut named = 0;
-        for stratum in strata.into_values() {
-            let mut folds: Vec<Fold<'_>> =
-                stratum.into_iter().map(|(print, servers)| Fold { print, servers }).collect();
-            folds.sort_by_key(|fold| usize::MAX - fold.servers.len());
-            folds.truncate(MOST);
-            if folds.iter().map(|fold| fold.servers.len()).sum::<usize>() >= FEWEST {
-                named = this.compare(&folds, named);
-            }
+        for stratum in Stratum::all(prints).filter(|stratum| stratum.servers() >= FEWEST) {
+            named = this.compare(&stratum, named);
         }
         this
     }
 
     /// Compares the servers of a stratum; clusters are numbered from `named` on. The next number is returned.
-    fn compare(&mut self, folds: &[Fold<'_>], named: usize) -> usize {
-        let distances = Arc::new(Array2::from_shape_fn((folds.len(), folds.len()), |(one, other)| {
-            folds[one].print.distance(folds[other].print)
-        }));
-        let clusters = clusters(folds, &distances);
+    fn compare(&mut self, stratum: &Stratum<'_>, named: usize) -> usize {
+        let (folds, compared) = (stratum.folds(), stratum.servers());
+        let clusters = stratum.clusters();
         let next = named + clusters.iter().flatten().max().map_or(0, |last| last + 1);
-        let compared = folds.iter().map(|fold| fold.servers.len()).sum();
-        let far: Vec<f64> = (0..folds.len()).map(|place| from_neighbours(folds, &distances, place)).collect();
+        let far: Vec<f64> = (0..folds.len()).map(|place| stratum.from_neighbours(place)).collect();
         // Each server is a hypothesis, not each behaviour.
         let of_server: Vec<usize> =
             folds.iter().enumerate().flat_map(|(place, fold)| vec![place; fold.servers.len()]).collect();
@@ -119,51 +80,6 @@ impl Behaviour {
             }
         }
         next
-    }
-}
-
-/// How far a behaviour is from the nearest servers, on average. Its own servers are the nearest.
-#[expect(clippy::cast_precision_loss, reason = "a handful of neighbours")]
-fn from_neighbours(folds: &[Fold<'_>], distances: &Array2<f64>, place: usize) -> f64 {
-    let mut near: Vec<(f64, usize)> = folds
-        .iter()
-        .enumerate()
-        .map(|(other, fold)| (distances[(place, other)], fold.servers.len() - usize::from(other == place)))
-        .collect();
-    near.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let nearest = near.into_iter().flat_map(|(distance, servers)| vec![distance; servers.min(NEIGHBOURS)]);
-    nearest.take(NEIGHBOURS).sum::<f64>() / NEIGHBOURS as f64
-}
-
-/// DBSCAN over the behaviours, each as often as it takes to be a cluster by itself if so many servers show it.
-fn clusters(folds: &[Fold<'_>], distances: &Arc<Array2<f64>>) -> Vec<Option<usize>> {
-    let rows: Vec<usize> = folds
-        .iter()
-        .enumerate()
-        .flat_map(|(place, fold)| vec![place; fold.servers.len().min(CLUSTER)])
-        .collect();
-    #[expect(clippy::cast_precision_loss, reason = "row numbers of a small matrix")]
-    let numbers = Array2::from_shape_fn((rows.len(), 1), |(row, _)| rows[row] as f64);
-    // The numbers name rows of the matrix, which only a linear search leaves in peace.
-    let parameters = Dbscan::params_with(CLUSTER, Precomputed(Arc::clone(distances)), LinearSearch);
-    let Ok(found) = parameters.tolerance(NEAR).transform(&numbers) else { return vec![None; folds.len()] };
-    let of_fold: HashMap<usize, Option<usize>> = rows.into_iter().zip(found).collect();
-    (0..folds.len()).map(|place| of_fold.get(&place).copied().flatten()).collect()
-}
-
-/// Distances that were computed already, between points that are row numbers.
-#[derive(Clone, Debug)]
-struct Precomputed(Arc<Array2<f64>>);
-
-impl Distance<f64> for Precomputed {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "they were row numbers before"
-    )]
-    fn distance<D: Dimension>(&self, one: ArrayView<'_, f64, D>, other: ArrayView<'_, f64, D>) -> f64 {
-        let row = |point: ArrayView<'_, f64, D>| point.first().map_or(0, |number| *number as usize);
-        self.0[(row(one), row(other))]
     }
 }
 
