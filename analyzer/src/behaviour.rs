@@ -65,7 +65,7 @@ impl Behaviour {
         let (folds, compared) = (stratum.folds(), stratum.servers());
         let clusters = stratum.clusters();
         let next = named + clusters.iter().flatten().max().map_or(0, |last| last + 1);
-        let far: Vec<f64> = (0..folds.len()).map(|place| stratum.from_neighbours(place)).collect();
+        let far: Vec<f64> = (0..folds.len()).map(|place| stratum.isolation(place)).collect();
         // Each server is a hypothesis, not each behaviour.
         let of_server: Vec<usize> =
             folds.iter().enumerate().flat_map(|(place, fold)| vec![place; fold.servers.len()]).collect();

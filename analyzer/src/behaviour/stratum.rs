@@ -112,7 +112,7 @@ impl<'f> Stratum<'f> {
 
     /// How far a behaviour is from the nearest servers, on average. Its own servers are the nearest.
     #[expect(clippy::cast_precision_loss, reason = "a handful of neighbours")]
-    pub(super) fn from_neighbours(&self, place: usize) -> f64 {
+    pub(super) fn isolation(&self, place: usize) -> f64 {
         let others = |(other, fold): (usize, &Fold<'_>)| {
             (self.distances[(place, other)], fold.servers.len() - usize::from(other == place))
         };
