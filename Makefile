@@ -47,5 +47,5 @@ clusters: ## cluster the same servers with linfa and with scikit-learn, which is
 	test -x $(CLUSTERS)/bin/python || $(PYTHON) -m venv $(CLUSTERS)
 	$(CLUSTERS)/bin/pip install --quiet scikit-learn
 	rm -rf $(CLUSTERS)/data
-	cargo bench -p analyzer --bench clusters --locked -- $(CURDIR)/$(CLUSTERS)/data 1000 10000 100000 $(ARCHIVE)
+	cargo bench -p analyzer --bench clusters --locked -- $(CURDIR)/$(CLUSTERS)/data 1000 10000 100000 $(abspath $(ARCHIVE))
 	$(CLUSTERS)/bin/python analyzer/benches/clusters.py $(CLUSTERS)/data
