@@ -10,8 +10,8 @@ use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Instant,
@@ -86,20 +86,31 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     });
     let jobs: Vec<(&str, &Scenario, u64)> = jobs.collect();
     let workers = arguments.jobs.map_or(workers, NonZeroUsize::get);
-    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &grammars))?;
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopped);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &grammars, &stopped))?;
     output::result(&table::of(&verdicts))?;
-    output::note(&format!("{} runs took {:.0} s.", jobs.len(), began.elapsed().as_secs_f64()));
+    let runs: usize = verdicts.values().map(|verdict| verdict.runs).sum();
+    output::note(&format!("{runs} runs took {:.0} s.", began.elapsed().as_secs_f64()));
+    anyhow::ensure!(runs == jobs.len(), "interrupted after {runs} of {} runs", jobs.len());
     let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();
     anyhow::ensure!(wrong == 0, "{wrong} of {} scenarios did not come out as they must", verdicts.len());
     Ok(())
 }
 
-/// Does all jobs, as many at once as there are workers, and sums up by scenario.
+/// Does all jobs, as many at once as there are workers, and sums up by scenario. What is not done when it is stopped does
+/// not count: scans that were cut off have not seen what they should.
 fn all(
     jobs: &[(&str, &Scenario, u64)],
     way: &Way,
     workers: usize,
     grammars: &Library,
+    stopped: &AtomicBool,
 ) -> anyhow::Result<BTreeMap<String, Verdict>> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<String, Verdict>::new()));
     let bar = output::bar(jobs.len() as u64, "runs");
@@ -108,6 +119,9 @@ fn all(
             // What the other runs found is not lost for one that fails.
             let verdict = run::one(name, scenario, *seed, way, grammars)
                 .unwrap_or_else(|error| Verdict::failed(*seed, &error));
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
             let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
             verdicts.entry((*name).to_owned()).or_default().add(verdict);
             bar.inc(1);
