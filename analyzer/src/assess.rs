@@ -69,6 +69,7 @@ fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
         findings,
         addresses: addresses.into_iter().map(place).collect(),
         tls: server.dossiers().find_map(tls),
+        signs: Vec::new(),
         model: MODEL.to_owned(),
         features: server.digest(),
         visits: server.dossiers().map(|dossier| dossier.visits).sum(),

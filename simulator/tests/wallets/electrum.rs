@@ -111,7 +111,11 @@ impl Daemon {
         }
         let log = fs::read_to_string(self.folder.path().join("log"))?;
         let tail: Vec<&str> = log.lines().rev().take(25).collect();
-        bail!("waited for {what}, with {:?}:\n{}", self.holdings(), tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        bail!(
+            "waited for {what}, with {:?}:\n{}",
+            self.holdings(),
+            tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+        )
     }
 }
 
