@@ -7,13 +7,19 @@
 
 mod advice;
 mod course;
+mod electrum;
+mod fixed;
+mod lists;
 mod padding;
+mod snapshot;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Recommendation};
+use course::Tally;
 pub use course::{Course, Curve};
 pub use padding::Padding;
+pub use snapshot::{Bucket, Peer, Snapshot};
 
 /// Sessions that curves reach: after 1, 2, … 60.
 pub const SESSIONS: usize = 60;
@@ -22,8 +28,20 @@ pub const WALLETS: usize = 10_000;
 /// Share of sessions in which a wallet loses its server and goes on with another.
 pub const SWITCHING: f64 = 0.2;
 
+/// Addresses that the wallet of the figures has used.
+const USED: usize = 20;
+
+/// How many wallets are played for each way to use one, and what chance is drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// How many; of none nothing is learnt, and no course is published.
+    pub wallets: usize,
+    /// Decides what is left to chance.
+    pub seed: u64,
+}
+
 /// A wallet program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Client {
     /// Electrum 4.8.1.
@@ -91,6 +109,80 @@ pub struct Basis {
     pub wallets: usize,
     /// What chance was drawn from.
     pub seed: u64,
+}
+
+impl Exposure {
+    /// That of wallets in a network, and for each host the chance that Electrum asks it about one. `pads` says of each
+    /// host whether it pads its answers.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, pads: &[bool], play: Play) -> (Self, Vec<f64>) {
+        let Play { wallets, seed } = play;
+        let played: Vec<(Setting, Tally)> = settings(snapshot)
+            .take_while(|_| wallets > 0)
+            .zip(seed..)
+            .map(|(setting, seed)| (setting, course::play(snapshot, setting, wallets, seed)))
+            .collect();
+        let interfaces = played.first().map(|(_, tally)| tally.connections.as_slice());
+        let selection = selection(snapshot, interfaces.unwrap_or_default());
+        let courses: Vec<Course> =
+            played.iter().map(|(setting, tally)| Course::of(*setting, tally, snapshot)).collect();
+        let padded = pads.iter().zip(&selection).filter(|(pads, _)| **pads).map(|(_, chance)| chance).sum();
+        let defaults = snapshot.list(Client::Electrum);
+        let basis = Basis {
+            hosts: snapshot.peers.len(),
+            defaults: defaults.len(),
+            defaults_alive: defaults.iter().filter(|host| snapshot.reaches(**host, false)).count(),
+            stand_in: snapshot.stand_in,
+            wallets,
+            seed,
+        };
+        let wallet = Wallet::with(USED);
+        let padding = Padding::of(padded);
+        let accepted = snapshot.accepted as f64;
+        let carried = accepted - snapshot::MORE_PEERS as f64;
+        let eclipse = if accepted > 0.0 { accepted / (accepted + carried) } else { 0.0 };
+        let recommendations = advice::recommendations(&courses, &wallet, &padding);
+        (Self { basis, courses, wallet, padding, eclipse, recommendations }, selection)
+    }
+}
+
+/// The ways to use a wallet that are played. The first tells whom Electrum is connected to.
+fn settings(snapshot: &Snapshot) -> impl Iterator<Item = Setting> {
+    let electrum = Setting { client: Client::Electrum, tor: false, own: Own::None, switching: 0.0 };
+    let all = [
+        electrum,
+        Setting { switching: SWITCHING, ..electrum },
+        Setting { switching: SWITCHING, tor: true, ..electrum },
+        Setting { own: Own::Main, ..electrum },
+        Setting { own: Own::Only, ..electrum },
+        Setting { client: Client::Sparrow, switching: SWITCHING, ..electrum },
+        Setting { client: Client::BlueWallet, switching: SWITCHING, ..electrum },
+    ];
+    let carried: Vec<Client> = snapshot.lists.keys().copied().collect();
+    all.into_iter().filter(move |setting| carried.contains(&setting.client))
+}
+
+/// For each host the chance that Electrum asks it about a wallet in a session without Tor:
+/// p = 1/d if it is one of the d servers that Electrum carries and answers, + (1 − a) q, where a is the share of the d
+/// that answer and q its share of all connections.
+fn selection(snapshot: &Snapshot, connections: &[u64]) -> Vec<f64> {
+    let defaults = snapshot.list(Client::Electrum);
+    let mut chances = vec![0.0; snapshot.peers.len()];
+    if defaults.is_empty() {
+        return chances;
+    }
+    let each = 1.0 / defaults.len() as f64;
+    let mut dead = 0.0;
+    for host in defaults {
+        if snapshot.reaches(*host, false) { chances[*host] += each } else { dead += each }
+    }
+    let all: u64 = connections.iter().sum();
+    if all > 0 {
+        for (chance, own) in chances.iter_mut().zip(connections) {
+            *chance += dead * *own as f64 / all as f64;
+        }
+    }
+    chances
 }
 
 /// What the main server is told by a wallet that used so many addresses.

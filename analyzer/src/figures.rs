@@ -9,8 +9,14 @@ mod members;
 
 use std::collections::BTreeMap;
 
+use model::Assessment;
 use serde::Serialize;
 
+use crate::{
+    chance::Chance,
+    operators::{self, Operators},
+    survey::Survey,
+};
 pub use concentration::{Concentration, Figure, Holder, Intervals};
 pub use distributions::{Distributions, Share, SharedKey};
 pub use members::Member;
@@ -56,4 +62,80 @@ pub struct Figures {
     pub centralisation: Centralisation,
     /// What it is made of.
     pub distributions: Distributions,
+}
+
+/// Partitions that are drawn for the intervals.
+const DRAWS: u64 = 400;
+
+impl Figures {
+    /// Those of a network. `selection` has for each host, in the order of the survey, the chance that Electrum asks it
+    /// about a wallet.
+    #[must_use]
+    pub fn of(
+        survey: &Survey<'_>,
+        assessments: &[Assessment],
+        operators: &Operators,
+        selection: &[f64],
+        seed: u64,
+    ) -> Self {
+        let members = members::members(survey, assessments, operators, selection);
+        let mut centralisation = centralisation(&members);
+        let draws: Vec<Vec<usize>> = (0..DRAWS)
+            .map(|number| operators::draw(&survey.attribution, members.len(), &mut Chance::new(seed, number)))
+            .collect();
+        for (weighting, dimensions) in &mut centralisation {
+            if let Some(concentration) = dimensions.get_mut(&Dimension::Operator) {
+                let weights: Vec<f64> = members.iter().map(|member| weighting.of(member)).collect();
+                let figures: Vec<Figure> = draws.iter().map(|labels| parted(&weights, labels)).collect();
+                concentration.intervals = Intervals::of(&figures);
+            }
+        }
+        let distributions = Distributions::of(survey, assessments, &members);
+        Self { members, centralisation, distributions }
+    }
+}
+
+/// How far the network is in few hands.
+fn centralisation(members: &[Member]) -> Centralisation {
+    let of = |weighting: Weighting, dimension: Dimension| {
+        let held = members.iter().map(|member| (dimension.of(member), weighting.of(member)));
+        let held: Vec<(Option<String>, f64)> = held.collect();
+        (dimension, Concentration::of(held.iter().map(|(holder, weight)| (holder.as_deref(), *weight))))
+    };
+    let dimensions = [Dimension::Operator, Dimension::System, Dimension::Country, Dimension::Software];
+    let all = [Weighting::Adverts, Weighting::Buckets, Weighting::Selection].map(|weighting| {
+        (weighting, dimensions.into_iter().map(|dimension| of(weighting, dimension)).collect())
+    });
+    all.into()
+}
+
+/// The figures where servers are parted by labels.
+fn parted(weights: &[f64], labels: &[usize]) -> Figure {
+    let total: f64 = weights.iter().sum();
+    let mut held = vec![0.0; weights.len()];
+    if total > 0.0 {
+        weights.iter().zip(labels).for_each(|(weight, label)| held[*label] += weight / total);
+    }
+    Figure::of(&held)
+}
+
+impl Weighting {
+    fn of(self, member: &Member) -> f64 {
+        match self {
+            Self::Adverts => f64::from(member.adverts),
+            Self::Buckets => member.buckets,
+            Self::Selection => member.selection,
+        }
+    }
+}
+
+impl Dimension {
+    fn of(self, member: &Member) -> Option<String> {
+        match self {
+            Self::Operator => Some(member.operator.clone()),
+            Self::System => member.system.map(|number| format!("AS{number}")),
+            Self::Country => member.country.clone(),
+            Self::Software => member.software.clone(),
+        }
+    }
 }
