@@ -1,27 +1,27 @@
+//! Prints the tables of docs/exposure.md that rest on the network of December 2025.
+
 #[path = "../tests/december/mod.rs"]
 mod december;
-use december::*;
+
+use std::time::Instant;
+
+use analyzer::exposure::{Course, Own, Play, SWITCHING, Setting};
+use december::december;
+
 fn main() {
-    let a: Vec<usize> = std::env::args().skip(1).map(|a| a.parse().unwrap()).collect();
-    let s = december(&Unknown {
-        defaults_alive: a[0],
-        others_alive: a[1],
-        v6: a[2] == 1,
-        b_alive: a[3],
-        fulcrum: a[4],
-    });
-    let t = std::time::Instant::now();
-    let (e, _) = analyzer::exposure::Exposure::of(
-        &s,
-        &[],
-        analyzer::exposure::Play {
-            wallets: std::env::var("W").map_or(2000, |w| w.parse().unwrap()),
-            seed: 1,
-        },
+    let snapshot = december();
+    let play = Play { wallets: 10_000, seed: 1 };
+    println!(
+        "| switching | 1 | 5 | 10 | 30 | 60 | operators after 60 | seconds |\n|---|---|---|---|---|---|---|---|"
     );
-    for c in &e.courses[..2] {
-        let k = c.operators.iter().find(|o| o.operator == "A").unwrap();
-        print!("{:?} ", [1, 5, 10, 30, 60].map(|n| (k.learns[n - 1] * 1000.0).round() / 1000.0));
+    for switching in [0.0, SWITCHING] {
+        let begun = Instant::now();
+        let client = analyzer::exposure::Client::Electrum;
+        let course = Course::play(&snapshot, Setting { client, tor: false, own: Own::None, switching }, play);
+        let fleet = course.operators.iter().find(|curve| curve.operator == "A");
+        let after = [1, 5, 10, 30, 60].map(|sessions| fleet.map_or(0.0, |fleet| fleet.learns[sessions - 1]));
+        let cells = after.map(|chance| format!("{chance:.3}")).join(" | ");
+        let distinct = course.distinct.last().copied().unwrap_or_default();
+        println!("| {switching} | {cells} | {distinct:.1} | {:.2} |", begun.elapsed().as_secs_f64());
     }
-    println!("{:?}", t.elapsed());
 }

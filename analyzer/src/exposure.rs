@@ -12,6 +12,8 @@ mod fixed;
 mod lists;
 mod padding;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,7 @@ pub use snapshot::{Bucket, Peer, Snapshot};
 /// Sessions that curves reach: after 1, 2, … 60.
 pub const SESSIONS: usize = 60;
 /// Wallets that are played for each course.
-pub const WALLETS: usize = 10_000;
+pub const WALLETS: usize = 4_000;
 /// Share of sessions in which a wallet loses its server and goes on with another.
 pub const SWITCHING: f64 = 0.2;
 
@@ -120,7 +122,7 @@ impl Exposure {
         let played: Vec<(Setting, Tally)> = settings(snapshot)
             .take_while(|_| wallets > 0)
             .zip(seed..)
-            .map(|(setting, seed)| (setting, course::play(snapshot, setting, wallets, seed)))
+            .map(|(setting, seed)| (setting, course::tally(snapshot, setting, Play { wallets, seed })))
             .collect();
         let interfaces = played.first().map(|(_, tally)| tally.connections.as_slice());
         let selection = selection(snapshot, interfaces.unwrap_or_default());

@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Decides what is left to chance: which wallets are played, and which partitions are drawn for the intervals
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
+    /// Wallets that are played for each way to use one: chance moves the curves of exposure by half a percent or so
+    #[arg(long, value_name = "N", default_value_t = WALLETS)]
+    wallets: usize,
 }
 
 // No documentation comment: clap would take it for that of the command.
@@ -79,6 +82,7 @@ impl Arguments {
             evidence: Evidence { archive, network: None, geoip, canary_log: Vec::new(), window: None },
             out,
             seed: 1,
+            wallets: WALLETS,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let play = Play { wallets: WALLETS, seed: arguments.seed };
+    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
     let analysis = arguments.evidence.analyze(&groups_of(&arguments.out)?, play).await?;
     let folder = &arguments.out;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

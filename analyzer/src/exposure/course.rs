@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Client, Own, SESSIONS, Setting, electrum::Electrum, fixed::Fixed, snapshot::Snapshot};
+use super::{Client, Own, Play, SESSIONS, Setting, electrum::Electrum, fixed::Fixed, snapshot::Snapshot};
 use crate::chance::Chance;
 
 /// Operators whose curves are published.
@@ -83,25 +83,22 @@ impl Tally {
 }
 
 /// Plays so many wallets. The same seed gives the same, on however many processors.
-pub(super) fn play(snapshot: &Snapshot, setting: Setting, wallets: usize, seed: u64) -> Tally {
+pub(super) fn tally(snapshot: &Snapshot, setting: Setting, play: Play) -> Tally {
+    let Play { wallets, seed } = play;
     let piece = |piece: usize| {
         let own = (piece..wallets).step_by(PIECES);
         let chances = own.map(|wallet| Chance::new(seed, wallet as u64));
-        let mut tally = Tally::new(snapshot);
+        let mut watch = Watch::new(snapshot);
         match (setting.client, setting.own) {
-            (_, Own::Only) => tally.wallets = chances.count(),
+            (_, Own::Only) => watch.tally.wallets = chances.count(),
             (Client::Electrum, _) => {
-                for chance in chances {
-                    follow(&mut Electrum::new(snapshot, setting, chance), snapshot, &mut tally);
-                }
+                chances.for_each(|chance| watch.follow(&mut Electrum::new(snapshot, setting, chance)));
             }
             (Client::Sparrow | Client::BlueWallet, _) => {
-                for chance in chances {
-                    follow(&mut Fixed::new(snapshot, setting, chance), snapshot, &mut tally);
-                }
+                chances.for_each(|chance| watch.follow(&mut Fixed::new(snapshot, setting, chance)));
             }
         }
-        tally
+        watch.tally
     };
     let pieces: Vec<Tally> = (0..PIECES).into_par_iter().map(piece).collect();
     let mut all = Tally::new(snapshot);
@@ -109,31 +106,55 @@ pub(super) fn play(snapshot: &Snapshot, setting: Setting, wallets: usize, seed: 
     all
 }
 
-/// One wallet through all sessions.
-fn follow(player: &mut impl Player, snapshot: &Snapshot, tally: &mut Tally) {
-    tally.wallets += 1;
-    let (mut knows, mut saw) = (HashMap::new(), HashMap::new());
-    let mut met = Met::default();
-    for session in 0..SESSIONS {
-        met.mains.clear();
-        met.seen.clear();
-        player.session(&mut met);
-        for host in &met.mains {
-            knows.entry(snapshot.peers[*host].operator).or_insert(session);
-        }
-        for host in &met.seen {
-            saw.entry(snapshot.peers[*host].operator).or_insert(session);
-            tally.connections[*host] += 1;
-        }
+/// Follows wallets, one after the other.
+struct Watch<'s> {
+    snapshot: &'s Snapshot,
+    tally: Tally,
+    /// For each operator the latest wallet, counted from one, that he learnt, and that he saw.
+    knows: Vec<usize>,
+    saw: Vec<usize>,
+    met: Met,
+}
+
+impl<'s> Watch<'s> {
+    fn new(snapshot: &'s Snapshot) -> Self {
+        let nobody = vec![0; snapshot.operators.len()];
+        let (knows, saw) = (nobody.clone(), nobody);
+        Self { snapshot, tally: Tally::new(snapshot), knows, saw, met: Met::default() }
     }
-    for (firsts, own) in [(&mut tally.learnt, knows), (&mut tally.seen, saw)] {
-        for (operator, session) in own {
-            firsts.entry(operator).or_insert([0; SESSIONS])[session] += 1;
+
+    /// One wallet through all sessions.
+    fn follow(&mut self, player: &mut impl Player) {
+        self.tally.wallets += 1;
+        let wallet = self.tally.wallets;
+        for session in 0..SESSIONS {
+            self.met.mains.clear();
+            self.met.seen.clear();
+            player.session(&mut self.met);
+            self.met.seen.iter().for_each(|host| self.tally.connections[*host] += 1);
+            for (hosts, latest, firsts) in [
+                (&self.met.mains, &mut self.knows, &mut self.tally.learnt),
+                (&self.met.seen, &mut self.saw, &mut self.tally.seen),
+            ] {
+                for host in hosts {
+                    let operator = self.snapshot.peers[*host].operator;
+                    if latest[operator] != wallet {
+                        latest[operator] = wallet;
+                        firsts.entry(operator).or_insert([0; SESSIONS])[session] += 1;
+                    }
+                }
+            }
         }
     }
 }
 
 impl Course {
+    /// Plays so many wallets that are used in one way.
+    #[must_use]
+    pub fn play(snapshot: &Snapshot, setting: Setting, play: Play) -> Self {
+        Self::of(setting, &tally(snapshot, setting, play), snapshot)
+    }
+
     /// What was counted, as probabilities.
     pub(super) fn of(setting: Setting, tally: &Tally, snapshot: &Snapshot) -> Self {
         let wallets = tally.wallets.max(1) as f64;

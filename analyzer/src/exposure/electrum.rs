@@ -128,6 +128,15 @@ impl<'s> Electrum<'s> {
         }
     }
 
+    /// In the course of a session connections break and are made again, all of them where a computer slept: which was
+    /// made last is chance.
+    fn settle(&mut self) {
+        let mut again = std::mem::take(&mut self.connected);
+        let all = again.len();
+        self.chance.shuffle_first(&mut again, all);
+        again.into_iter().for_each(|host| self.connect(host));
+    }
+
     /// Any of those that are connected becomes the main server.
     fn switch(&mut self, met: &mut Met) -> Option<usize> {
         if self.connected.is_empty() {
@@ -194,6 +203,7 @@ impl Player for Electrum<'_> {
             None => {}
         }
         self.fill(&mut main, met);
+        self.settle();
         met.seen.extend_from_slice(&self.connected);
         if let Some(lost) = main
             && self.chance.unit() < self.setting.switching

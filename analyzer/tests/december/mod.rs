@@ -1,83 +1,105 @@
-//! The network of December 2025, as far as is known of it, for the figures that were published of it.
+//! The mainnet of December 2025, as far as is known of it (docs/exposure.md), for the figures that are known of it.
+//!
+//! Known: 255 hosts without Tor are advertised; fleet A has 51 IPv4 and 48 IPv6 addresses of them, in 39 /16 and 19 /48,
+//! fleet B 25 names; Electrum carries 84 servers, 79 with TLS, 10 of those onions, none of A. The other operators'
+//! sizes are such that the index of concentration is the known one. Not known, and chosen: how many of the others
+//! answer, and who names whom.
 
 use std::collections::BTreeMap;
 
 use analyzer::exposure::{Bucket, Client, Peer, Snapshot};
 
-pub struct Unknown {
-    pub defaults_alive: usize,
-    pub others_alive: usize,
-    pub v6: bool,
-    pub b_alive: usize,
-    pub fulcrum: usize,
+/// Chosen: hosts that answer of the 69 without Tor that Electrum carries, and of the other 62.
+const ALIVE: [usize; 2] = [45, 14];
+/// Chosen: of ten servers that are no fleet's, those that name all they know; one names nobody, and the others name two
+/// of each neighbourhood at the most, as ElectrumX does.
+const TALKATIVE: usize = 3;
+/// Of all operators but A and B, the sizes above one.
+const SIZES: [usize; 10] = [5, 4, 2, 2, 2, 2, 2, 2, 2, 2];
+
+/// The network as a wallet met it.
+pub fn december() -> Snapshot {
+    let mut network = Network::default();
+    for n in 0..51 {
+        network.add("A", neighbourhood(n % 39), true);
+    }
+    for n in 0..48 {
+        network.add("A", Bucket::V6([0x20, 1, 0, 0, 0, n % 19]), true);
+    }
+    for n in 0..25 {
+        network.add("B", neighbourhood(100 + n % 12), true);
+    }
+    let mut owners =
+        SIZES.iter().enumerate().flat_map(|(number, size)| vec![format!("several-{number}"); *size]);
+    let mut place = 200_u8;
+    let mut others = |network: &mut Network, hosts: usize, alive: usize| {
+        for n in 0..hosts {
+            // Operators of several hosts have them here and there.
+            let owner = if n % 4 == 0 { owners.next() } else { None };
+            let owner = owner.unwrap_or_else(|| format!("single-{}", network.peers.len()));
+            place = place.wrapping_add(1);
+            let bucket = Bucket::V4([u8::from(place < 200) + 2, place]);
+            network.add(&owner, bucket, (n + 1) * alive / hosts > n * alive / hosts);
+        }
+    };
+    others(&mut network, 69, ALIVE[0]);
+    let first = network.peers.len() - 69;
+    let mut defaults: Vec<usize> = (first..network.peers.len()).collect();
+    others(&mut network, 62, ALIVE[1]);
+    for n in 0..10 {
+        defaults.push(network.peers.len());
+        network.add(&format!("onion-{n}"), Bucket::Onion, true);
+    }
+    network.introduce();
+    Snapshot {
+        peers: network.peers,
+        operators: network.operators,
+        lists: BTreeMap::from([(Client::Electrum, defaults)]),
+        accepted: 84 + 20,
+        stand_in: false,
+    }
 }
 
-pub fn december(unknown: &Unknown) -> Snapshot {
-    let mut peers: Vec<Peer> = Vec::new();
-    let mut operators: Vec<String> = Vec::new();
-    let mut v4 = |n: usize| Bucket::V4([1 + (n / 250) as u8, (n % 250) as u8]);
-    let mut add = |operator: usize, bucket: Bucket, answers: bool| {
-        peers.push(Peer { operator, bucket, answers, literal: false, names: Vec::new() });
-    };
-    operators.push("A".into());
-    for n in 0..51 {
-        add(0, v4(n % 39), true);
-    }
-    for n in 0..48u8 {
-        add(0, Bucket::V6([0x20, 1, 0, 0, 0, n % 19]), unknown.v6);
-    }
-    operators.push("B".into());
-    for n in 0..25 {
-        add(1, v4(100 + n % 12), n < unknown.b_alive);
-    }
-    // defaults: 69 clearnet, 10 onions
-    let mut defaults = Vec::new();
-    let mut count = 124;
-    for n in 0..69 {
-        operators.push(format!("d{n}"));
-        let alive = n * unknown.defaults_alive / 69 != (n + 1) * unknown.defaults_alive / 69;
-        defaults.push(count);
-        count += 1;
-        add(operators.len() - 1, v4(200 + n), alive);
-    }
-    for n in 0..62 {
-        operators.push(format!("o{n}"));
-        let alive = n * unknown.others_alive / 62 != (n + 1) * unknown.others_alive / 62;
-        count += 1;
-        add(operators.len() - 1, v4(300 + n), alive);
-    }
-    for n in 0..10 {
-        operators.push(format!("t{n}"));
-        defaults.push(count);
-        count += 1;
-        add(operators.len() - 1, Bucket::Onion, true);
-    }
-    let all: Vec<usize> = (0..peers.len()).collect();
-    let mut two: BTreeMap<String, usize> = BTreeMap::new();
-    let few: Vec<usize> = all
-        .iter()
-        .copied()
-        .filter(|p| {
-            let c = two.entry(format!("{:?}", peers[*p].bucket)).or_default();
-            *c += 1;
-            *c <= 2
-        })
-        .collect();
-    for p in 0..peers.len() {
-        peers[p].names = match (p + 3) % 10 {
-            n if n < unknown.fulcrum => all.clone(),
-            n if n < 9 => few.clone(),
-            _ => Vec::new(),
-        };
-        if p < 124 {
-            peers[p].names = few.clone();
+fn neighbourhood(number: u8) -> Bucket {
+    Bucket::V4([1, number])
+}
+
+#[derive(Default)]
+struct Network {
+    peers: Vec<Peer>,
+    operators: Vec<String>,
+}
+
+impl Network {
+    fn add(&mut self, owner: &str, bucket: Bucket, answers: bool) {
+        let known = self.operators.iter().position(|operator| operator == owner);
+        let operator = known.unwrap_or(self.operators.len());
+        if known.is_none() {
+            self.operators.push(owner.to_owned());
         }
+        self.peers.push(Peer { operator, bucket, answers, literal: false, names: Vec::new() });
     }
-    Snapshot {
-        peers,
-        operators,
-        lists: [(Client::Electrum, defaults)].into(),
-        accepted: 104,
-        stand_in: false,
+
+    /// Says who names whom.
+    fn introduce(&mut self) {
+        let all: Vec<usize> = (0..self.peers.len()).collect();
+        let mut beside = BTreeMap::new();
+        let few: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|place| {
+                let beside = beside.entry(format!("{:?}", self.peers[*place].bucket)).or_insert(0);
+                *beside += 1;
+                *beside <= 2
+            })
+            .collect();
+        for (place, peer) in self.peers.iter_mut().enumerate() {
+            let is_of_fleet = peer.operator < 2;
+            peer.names = match (place + 3) % 10 {
+                number if number < TALKATIVE && !is_of_fleet => all.clone(),
+                9 if !is_of_fleet => Vec::new(),
+                _ => few.clone(),
+            };
+        }
     }
 }
