@@ -73,3 +73,46 @@ fn declared(attribution: &Attribution, servers: usize) -> Forest {
     }
     forest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        server::join,
+        testing::{dossiers, light},
+    };
+
+    /// Of four servers the first two are linked, the last two say that they belong together.
+    fn attribution(posterior: f64) -> Attribution {
+        let linked = Partition { posterior, labels: vec![0, 0, 2, 3] };
+        let apart = Partition { posterior: 0.999, labels: vec![0, 1, 2, 3] };
+        Attribution { partitions: vec![linked, apart], declared: vec![0, 1, 2, 2], ..Attribution::default() }
+    }
+
+    #[test]
+    fn what_is_linked_and_what_is_declared_are_operators() {
+        let visits: Vec<_> = (1..=4).map(|n| light(&format!("ssl://192.0.2.{n}:50002"), n)).collect();
+        let dossiers = dossiers(&visits);
+        let servers = join(&dossiers);
+        let of = |attribution: &Attribution| Operators::of(&servers, attribution);
+        let found = of(&attribution(0.95));
+        assert_eq!(
+            (found.of_server, found.names),
+            (vec![0, 0, 1, 1], vec!["192.0.2.1".to_owned(), "192.0.2.3".to_owned()])
+        );
+        assert_eq!(of(&attribution(0.8)).of_server, [0, 1, 2, 2], "what is less probable is not published");
+        let chained = Attribution { declared: vec![0, 1, 1, 3], ..attribution(0.95) };
+        assert_eq!(of(&chained).of_server, [0, 0, 0, 1], "a declared group and a linked one share a server");
+    }
+
+    #[test]
+    fn a_link_holds_in_as_many_draws_as_it_is_probable_and_a_declaration_in_all() {
+        let attribution = attribution(0.8);
+        let draws: Vec<Vec<usize>> =
+            (0..1_000).map(|number| draw(&attribution, 4, &mut Chance::new(1, number))).collect();
+        let linked = draws.iter().filter(|labels| labels[1] == 0).count();
+        assert!((770..=830).contains(&linked), "{linked}");
+        assert!(draws.iter().all(|labels| labels[3] == 2 && labels[0] == 0));
+        assert_eq!(draw(&attribution, 4, &mut Chance::new(1, 5)), draws[5]);
+    }
+}

@@ -3,7 +3,7 @@
 mod december;
 
 use analyzer::{
-    exposure::{Client, Course, Own, Play, SWITCHING, Setting},
+    exposure::{Bucket, Client, Course, Own, Play, SWITCHING, Setting},
     figures::Figure,
 };
 use december::december;
@@ -41,7 +41,7 @@ fn who_loses_his_server_in_a_session_of_five_meets_the_fleet_sooner() {
 fn the_concentration_of_all_adverts_is_the_known_one() {
     let snapshot = december();
     let mut adverts = vec![0.0; snapshot.operators.len()];
-    let clear = snapshot.peers.iter().filter(|peer| peer.bucket != analyzer::exposure::Bucket::Onion);
+    let clear = snapshot.peers.iter().filter(|peer| peer.bucket != Bucket::Onion);
     clear.for_each(|peer| adverts[peer.operator] += 1.0 / 255.0);
     let figure = Figure::of(&adverts);
     assert!((figure.hhi - 1_631.0).abs() < 0.5, "{figure:?}");

@@ -18,7 +18,7 @@ const TALKATIVE: usize = 3;
 const SIZES: [usize; 10] = [5, 4, 2, 2, 2, 2, 2, 2, 2, 2];
 
 /// The network as a wallet met it.
-pub fn december() -> Snapshot {
+pub(crate) fn december() -> Snapshot {
     let mut network = Network::default();
     for n in 0..51 {
         network.add("A", neighbourhood(n % 39), true);
