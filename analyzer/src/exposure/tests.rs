@@ -63,7 +63,7 @@ fn onions_are_met_through_tor_alone_and_are_six_at_the_most() {
     let hosts: Vec<(usize, u8)> = (0..20).map(|n| (usize::from(n), n)).collect();
     let mut snapshot = network(&hosts, 20);
     snapshot.peers.iter_mut().for_each(|peer| peer.bucket = Bucket::Onion);
-    let mut met = |tor| {
+    let met = |tor| {
         let setting = Setting { tor, ..setting(Client::Electrum) };
         session(&mut Electrum::new(&snapshot, setting, Chance::new(1, 0))).seen.len()
     };
