@@ -74,7 +74,7 @@ pub(super) fn recommendations(courses: &[Course], wallet: &Wallet, padding: &Pad
             all.push(Recommendation {
                 id: Advice::FewHands,
                 text: format!(
-                    "Do not take many servers for many operators. The one that meets most wallets has {} hosts, and \
+                    "Do not take many servers for many operators. The one that meets most wallets has {} host(s), and \
                      knows {:.0} % of the wallets after 30 sessions.",
                     first.hosts,
                     number * 100.0

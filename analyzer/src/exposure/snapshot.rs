@@ -62,7 +62,7 @@ pub struct Peer {
     pub operator: usize,
     /// By what it is spread.
     pub bucket: Bucket,
-    /// Whether a connection over TLS is answered; of an onion, whether it is through Tor.
+    /// Whether a connection over TLS is answered, or was never tried where another was; of an onion, through Tor.
     pub answers: bool,
     /// Whether its host is an address: where a proxy is used, Electrum knows no other addresses.
     pub literal: bool,
@@ -97,11 +97,14 @@ impl Snapshot {
         };
         for ((host, dossier), operator) in hosts() {
             places.insert(host, peers.len());
-            let tls = dossier.place.answered.iter().any(|(transport, _)| *transport == Transport::Tls);
+            let tls = |transport: Transport| transport == Transport::Tls;
+            let answered = dossier.place.answered.iter().any(|(transport, _)| tls(*transport));
+            // A scan that took another way in does not say that this one is closed.
+            let tried = dossier.endpoints.iter().any(|endpoint| tls(endpoint.transport));
             peers.push(Peer {
                 operator,
                 bucket: Bucket::of_host(host, Some(dossier)),
-                answers: tls && dossier.uptime.is_up(),
+                answers: (answered || !tried) && dossier.uptime.is_up(),
                 literal: host.address().is_some(),
                 names: Vec::new(),
             });

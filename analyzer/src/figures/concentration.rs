@@ -83,7 +83,8 @@ impl Figure {
         sorted.sort_by(f64::total_cmp);
         let holders = sorted.len() as f64;
         let squares: f64 = sorted.iter().map(|share| share * share).sum();
-        let entropy: f64 = sorted.iter().map(|share| -share * share.log2()).sum();
+        // Taken from nought, so that one holder makes no negative nought.
+        let entropy = 0.0 - sorted.iter().map(|share| share * share.log2()).sum::<f64>();
         let ranked: f64 = (1..).zip(&sorted).map(|(rank, share)| f64::from(2 * rank) * share).sum();
         let total: f64 = sorted.iter().sum();
         Self {
@@ -92,7 +93,6 @@ impl Figure {
             nakamoto_33: fewest(&sorted, 0.33),
             nakamoto_50: fewest(&sorted, 0.50),
             gini: (ranked / (holders * total) - (holders + 1.0) / holders).max(0.0),
-            // What floats lose would make a negative nought of it where one holds all.
             entropy: entropy.max(0.0),
             theil: (holders.log2() - entropy).max(0.0),
             largest_share: sorted.last().copied().unwrap_or_default(),
