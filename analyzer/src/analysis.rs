@@ -2,14 +2,25 @@
 
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
+use electrum::Endpoint;
 use model::{
     Assessment,
     assessment::{Address, Group},
 };
 
 use crate::{
-    assess::assess, attribution::Context, collect::Collection, identify::Knowledge, outputs::Summary,
-    server::join, survey::Survey,
+    assess::assess,
+    attribution::Context,
+    collect::Collection,
+    exposure::{Exposure, Play, Snapshot},
+    figures::Figures,
+    identify::{Identified, Knowledge, Version},
+    operators::Operators,
+    outputs::Summary,
+    server::join,
+    signs::Signs,
+    software::Speech,
+    survey::Survey,
 };
 
 /// What is concluded of a network.
@@ -19,6 +30,10 @@ pub struct Analysis {
     pub assessments: Vec<Assessment>,
     /// Of those that belong together, the largest group first.
     pub groups: Vec<Group>,
+    /// The network in figures.
+    pub figures: Figures,
+    /// What wallets give away by the way they choose servers.
+    pub exposure: Exposure,
     /// In a few figures.
     pub summary: Summary,
 }
@@ -32,6 +47,12 @@ pub struct Beside<'b> {
     pub opened: &'b BTreeSet<String>,
     /// Where an address is.
     pub place: &'b dyn Fn(IpAddr) -> Address,
+    /// The endpoints that Electrum carries for the network.
+    pub defaults: &'b [Endpoint],
+    /// What is known of companies that analyse blockchains.
+    pub signs: &'b Signs,
+    /// How wallets are played.
+    pub play: Play,
 }
 
 impl fmt::Debug for Beside<'_> {
@@ -45,14 +66,30 @@ impl Analysis {
     /// Analyses a network.
     #[must_use]
     pub fn of(collection: &Collection, knowledge: &Knowledge, beside: &Beside<'_>) -> Self {
-        let Beside { previous, opened, place } = *beside;
+        let Beside { previous, opened, place, defaults, signs, play } = *beside;
         let context = Context { previous, system: &|ip| place(ip).asn };
         let survey = Survey::of(collection.network, join(&collection.dossiers), knowledge, &context);
         let survey = Survey { opened: opened.clone(), ..survey };
-        let assessments = assess(&survey, place);
+        let assessments = assess(&survey, place, signs);
         let groups: Vec<Group> =
             survey.attribution.groups.iter().map(|group| group.published(&survey.servers)).collect();
-        let summary = Summary::of(collection.network, collection.latest, &assessments, &groups);
-        Self { assessments, groups, summary }
+        let operators = Operators::of(&survey.servers, &survey.attribution);
+        let snapshot = Snapshot::of(&survey, &operators, defaults);
+        let (exposure, selection) = Exposure::of(&snapshot, &pads(&survey), play);
+        let figures = Figures::of(&survey, &assessments, &operators, &selection, play.seed);
+        let summary =
+            Summary::of(collection.network, collection.latest, &assessments, &groups, &figures, &exposure);
+        Self { assessments, groups, figures, exposure, summary }
     }
+}
+
+/// For each host whether its server pads its answers, as only ElectrumX does since 1.18.
+fn pads(survey: &Survey<'_>) -> Vec<bool> {
+    let pads = |speech: &Speech| {
+        speech.identified.as_ref().map(Identified::range).is_some_and(|found| {
+            found.name == "ElectrumX" && Version::read(&found.min) >= Version::read("1.18")
+        })
+    };
+    let servers = survey.servers.iter().zip(&survey.speech);
+    servers.flat_map(|(server, speech)| server.hosts.iter().map(move |_| pads(speech))).collect()
 }

@@ -17,6 +17,7 @@ use crate::{
     features,
     identify::{self, Identified},
     indicators::catalogue,
+    signs::Signs,
     software::Speech,
     survey::{Case, Survey},
     truth,
@@ -53,18 +54,20 @@ pub fn score(findings: &[Finding]) -> u8 {
     u8::try_from(score).unwrap_or(100)
 }
 
-/// Assesses every server, in the order of the survey. `place` says where an address is.
+/// Assesses every server, in the order of the survey. `place` says where an address is, `signs` what is known of
+/// companies.
 #[must_use]
-pub fn assess(survey: &Survey<'_>, place: impl Fn(IpAddr) -> Address) -> Vec<Assessment> {
-    (0..survey.servers.len()).map(|number| one(&Case { survey, place: number }, &place)).collect()
+pub fn assess(survey: &Survey<'_>, place: impl Fn(IpAddr) -> Address, signs: &Signs) -> Vec<Assessment> {
+    (0..survey.servers.len()).map(|number| one(&Case { survey, place: number }, &place, signs)).collect()
 }
 
-fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
+fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address, signs: &Signs) -> Assessment {
     let mut findings: Vec<Finding> = catalogue().filter_map(|definition| definition.finding(case)).collect();
     findings.sort_by_key(|finding| (std::cmp::Reverse((finding.tier, finding.weight)), finding.indicator));
     let score = score(&findings);
     let server = case.server();
     let addresses: BTreeSet<IpAddr> = server.addresses().collect();
+    let addresses: Vec<Address> = addresses.into_iter().map(place).collect();
     Assessment {
         server: server.name(),
         network: case.survey.network,
@@ -79,8 +82,9 @@ fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address) -> Assessment {
         score,
         level: Level::of(score),
         findings,
-        addresses: addresses.into_iter().map(place).collect(),
         tls: server.dossiers().find_map(tls),
+        signs: signs.of(server, &addresses),
+        addresses,
         model: model(),
         features: server.digest(),
         visits: server.dossiers().map(|dossier| dossier.visits).sum(),

@@ -11,6 +11,11 @@ use model::{
 };
 use serde::Serialize;
 
+use crate::{
+    exposure::Exposure,
+    figures::{Centralisation, Distributions, Figures},
+};
+
 /// The network in a few figures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -28,6 +33,12 @@ pub struct Summary {
     pub levels: BTreeMap<Level, usize>,
     /// Groups of servers that the evidence links.
     pub groups: usize,
+    /// How far the network is in few hands.
+    pub centralisation: Centralisation,
+    /// What it is made of.
+    pub distributions: Distributions,
+    /// What wallets give away by the way they choose servers.
+    pub exposure: Exposure,
 }
 
 impl Summary {
@@ -38,6 +49,8 @@ impl Summary {
         generated_at: Option<Timestamp>,
         assessments: &[Assessment],
         groups: &[Group],
+        figures: &Figures,
+        exposure: &Exposure,
     ) -> Self {
         let (mut implementations, mut levels) = (BTreeMap::new(), BTreeMap::new());
         for assessment in assessments {
@@ -54,6 +67,9 @@ impl Summary {
             implementations,
             levels,
             groups: groups.len(),
+            centralisation: figures.centralisation.clone(),
+            distributions: figures.distributions.clone(),
+            exposure: exposure.clone(),
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Assessment {
     pub addresses: Vec<Address>,
     /// What it shows when it shakes hands.
     pub tls: Option<TlsSummary>,
+    /// Public facts that a reader may want to know, and that say nothing against anybody.
+    pub signs: Vec<Sign>,
     /// The model that concluded it.
     pub model: String,
     /// SHA-256 of what it was concluded from.
@@ -113,6 +115,20 @@ pub struct Address {
     pub organisation: Option<String>,
     /// ISO 3166.
     pub country: Option<String>,
+}
+
+/// A public fact about where or under what name a server is: a soft finding, which has no points and holds nothing
+/// against anybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sign {
+    /// The company that the fact is about.
+    pub organisation: String,
+    /// What was seen, in plain words; printable.
+    pub statement: String,
+    /// Where the fact is published.
+    pub source: String,
+    /// The day on which it was looked up there.
+    pub noted: jiff::civil::Date,
 }
 
 /// What a server shows when it shakes hands.

@@ -8,18 +8,21 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use analyzer::{
     analysis::{Analysis, Beside},
     collect::{Collection, collect},
+    exposure::{Play, WALLETS},
     features::canary::canaries,
     identify::Knowledge,
     outputs,
+    signs::Signs,
 };
 use anyhow::Context as _;
 use clap::Args;
-use electrum::Network;
+use electrum::{Endpoint, Network};
 use jiff::{SignedDuration, Timestamp};
 use model::{
     Archive,
     assessment::{Address, Group},
 };
+use scanner::discovery::{Server, bundled};
 
 use crate::{
     geoip::Databases,
@@ -44,9 +47,12 @@ pub(crate) struct Arguments {
     /// Where the files are written
     #[arg(long, value_name = "DIR", default_value = "report")]
     pub(crate) out: PathBuf,
-    /// Decides what is left to chance; nothing is, so far, and any seed gives the same files
+    /// Decides what is left to chance: which wallets are played, and which partitions are drawn for the intervals
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
+    /// Wallets that are played for each way to use one: chance moves the curves of exposure by half a percent or so
+    #[arg(long, value_name = "N", default_value_t = WALLETS)]
+    wallets: usize,
 }
 
 // No documentation comment: clap would take it for that of the command.
@@ -76,6 +82,7 @@ impl Arguments {
             evidence: Evidence { archive, network: None, geoip, canary_log: Vec::new(), window: None },
             out,
             seed: 1,
+            wallets: WALLETS,
         }
     }
 }
@@ -86,7 +93,8 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let analysis = arguments.evidence.analyze(&groups_of(&arguments.out)?).await?;
+    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
+    let analysis = arguments.evidence.analyze(&groups_of(&arguments.out)?, play).await?;
     let folder = &arguments.out;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let put = |name: &str, bytes: Vec<u8>| {
@@ -107,7 +115,7 @@ impl Evidence {
     ///
     /// # Errors
     /// As [`run`].
-    pub(crate) async fn analyze(&self, previous: &[Group]) -> anyhow::Result<Analysis> {
+    pub(crate) async fn analyze(&self, previous: &[Group], play: Play) -> anyhow::Result<Analysis> {
         let databases = Databases::open(&self.geoip)?;
         let knowledge = Knowledge::embedded()?;
         let collection = self.collect(&knowledge).await?;
@@ -120,8 +128,12 @@ impl Evidence {
                 asn: asn.map(|asn| asn.number),
             }
         };
-        let opened = self.opened()?;
-        Ok(Analysis::of(&collection, &knowledge, &Beside { previous, opened: &opened, place: &place }))
+        let known = bundled(collection.network);
+        let defaults: Vec<Endpoint> = known.iter().flat_map(Server::endpoints).cloned().collect();
+        let (signs, opened) = (Signs::embedded()?, self.opened()?);
+        let beside =
+            Beside { previous, opened: &opened, place: &place, defaults: &defaults, signs: &signs, play };
+        Ok(Analysis::of(&collection, &knowledge, &beside))
     }
 
     /// Pages that were opened.

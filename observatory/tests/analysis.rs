@@ -61,7 +61,7 @@ fn a_history_is_the_same_to_the_byte_and_so_is_what_follows_from_it() -> anyhow:
     for folder in &folders {
         let archive = history(folder.path(), "x9-fee-burn")?;
         let report = folder.path().join("report").to_str().context("UTF-8")?.to_owned();
-        must(&["analyze", "--archive", &archive, "--out", &report])?;
+        must(&["analyze", "--archive", &archive, "--out", &report, "--wallets", "50"])?;
     }
     let [one, other] = [files(folders[0].path())?, files(folders[1].path())?];
     ensure!(one.keys().eq(other.keys()), "{:?} and {:?}", one.keys(), other.keys());
@@ -76,7 +76,7 @@ fn a_finding_is_proved_to_whoever_has_the_archive() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let archive = history(folder.path(), "x9-fee-burn")?;
     let report = folder.path().join("report").to_str().context("UTF-8")?.to_owned();
-    let table = must(&["analyze", "--archive", &archive, "--out", &report])?;
+    let table = must(&["analyze", "--archive", &archive, "--out", &report, "--wallets", "50"])?;
     let assessments: Vec<Value> =
         serde_json::from_slice(&fs::read(folder.path().join("report/assessments.json"))?)?;
     let dishonest: Vec<&Value> =

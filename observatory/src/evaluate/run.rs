@@ -12,8 +12,10 @@ use analyzer::{
     analysis::{Analysis, Beside},
     collect::{Collection, collect},
     dossier::Dossier,
+    exposure::Play,
     identify::Knowledge,
     reading::Reading,
+    signs::Signs,
 };
 use anyhow::{Context as _, ensure};
 use electrum::{Host, Network};
@@ -110,7 +112,16 @@ pub(super) fn one(
         .collect();
     let nowhere = |ip| Address { ip, asn: None, organisation: None, country: None };
     let place = |ip| places.get(&ip).cloned().unwrap_or_else(|| nowhere(ip));
-    let beside = Beside { previous: &[], opened: &BTreeSet::new(), place: &place };
+    let opened = BTreeSet::new();
+    // What wallets give away is not judged here, and nobody is played.
+    let beside = Beside {
+        previous: &[],
+        opened: &opened,
+        place: &place,
+        defaults: &[],
+        signs: &Signs::embedded()?,
+        play: Play { wallets: 0, seed },
+    };
     let analysis = Analysis::of(&collection, &knowledge, &beside);
     let truths: Vec<_> = world.truths().cloned().collect();
     Ok(judge(scenario, seed, &truths, &analysis))
