@@ -3,9 +3,13 @@
 LAB     := target/lab
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
+TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BROWSER := $(TARGET)/browser
+VENV    := $(TARGET)/notebook
+SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets demo electrs grammars evaluate bench clusters fmt
+.PHONY: help test lab proxies wallets browser notebook sample demo electrs grammars land evaluate bench clusters fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,6 +18,7 @@ test: lab proxies wallets ## everything that must hold: format, lints, unit, int
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
+	$(MAKE) browser notebook
 
 lab: ## install real servers for tests: bitcoind (Knots) and four versions of ElectrumX
 	@command -v openssl >/dev/null || { apt-get update -q && apt-get install -yq openssl; }
@@ -27,6 +32,28 @@ wallets: ## install a wallet that simulated servers must satisfy, for tests: Ele
 	@command -v electrum >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends electrum; }
 
+sample: ## two reports to look at: of a simulated network, and of a thousand servers that attack the page
+	cargo build --workspace --locked --bins --examples
+	rm -rf $(SAMPLE) && mkdir -p $(SAMPLE)
+	$(TARGET)/debug/observatory simulate --servers 150 --days 4 --archive $(SAMPLE)/archive --out $(SAMPLE)/net
+	$(TARGET)/debug/observatory analyze --archive $(SAMPLE)/archive --out $(SAMPLE)/report --wallets 500 \
+		--geoip $(SAMPLE)/net/geo.mmdb --geoip $(SAMPLE)/net/asn.mmdb > /dev/null
+	$(TARGET)/debug/examples/page $(SAMPLE)/hostile 1000
+
+browser: sample ## the report in a real browser: Debian's Chromium, driven by playwright-core, checked by axe-core
+	@{ command -v chromium && command -v npm; } >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends chromium nodejs npm; }
+	mkdir -p $(BROWSER) && cp tests/browser/* $(BROWSER)
+	cd $(BROWSER) && npm install --no-package-lock --no-audit --no-fund --silent
+	cd $(BROWSER) && OBSERVATORY=$(TARGET)/debug/observatory REPORT=$(SAMPLE)/report HOSTILE=$(SAMPLE)/hostile \
+		node --test report.test.js
+
+notebook: sample ## run notebooks/explore.ipynb, which computes the report's figures again
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/notebook/requirements.txt
+	$(VENV)/bin/python tests/notebook/run.py $(SAMPLE)/report
+
 demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this machine
 	cargo build --release --locked
 	$(PYTHON) tests/lab/demo.py --dir $(LAB) --observatory target/release/observatory
@@ -36,6 +63,11 @@ electrs: ## build electrs from crates.io; the tests then scan it too
 
 grammars: ## make analyzer/grammars.json from the captured servers
 	cargo run -p analyzer --example grammars --locked
+
+land: ## make the geometry of the map from public data (analyzer/data/land.txt, countries.tsv)
+	mkdir -p $(TARGET)/land && cd $(TARGET)/land && \
+		npm install --no-package-lock --no-audit --no-fund --silent world-atlas@2.0.2 i18n-iso-countries@7.14.0
+	cargo run -p analyzer --example land --locked -- $(TARGET)/land
 
 evaluate: ## compare what is concluded with what is true, on simulated networks, 20 seeds each
 	cargo run --release --locked -- evaluate --seeds 20

@@ -15,12 +15,14 @@ use crate::{
     exposure::{Exposure, Play, Snapshot},
     figures::Figures,
     identify::{Identified, Knowledge, Version},
+    measures::Measures,
     operators::Operators,
     outputs::Summary,
     server::join,
     signs::Signs,
     software::Speech,
     survey::Survey,
+    tables::servers::Row,
 };
 
 /// What is concluded of a network.
@@ -28,6 +30,8 @@ use crate::{
 pub struct Analysis {
     /// Of each server, in the order of their names.
     pub assessments: Vec<Assessment>,
+    /// What else was measured of each, in the same order.
+    pub measures: Vec<Measures>,
     /// Of those that belong together, the largest group first.
     pub groups: Vec<Group>,
     /// The network in figures.
@@ -73,13 +77,24 @@ impl Analysis {
         let assessments = assess(&survey, place, signs);
         let groups: Vec<Group> =
             survey.attribution.groups.iter().map(|group| group.published(&survey.servers)).collect();
+        let measures = survey.servers.iter().map(Measures::of).collect();
         let operators = Operators::of(&survey.servers, &survey.attribution);
         let snapshot = Snapshot::of(&survey, &operators, defaults);
         let (exposure, selection) = Exposure::of(&snapshot, &pads(&survey), play);
         let figures = Figures::of(&survey, &assessments, &operators, &selection, play.seed);
         let summary =
             Summary::of(collection.network, collection.latest, &assessments, &groups, &figures, &exposure);
-        Self { assessments, groups, figures, exposure, summary }
+        Self { assessments, measures, groups, figures, exposure, summary }
+    }
+
+    /// The rows of the table of servers.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let members = self.assessments.iter().zip(&self.figures.members);
+        members.zip(&self.measures).map(|((assessment, member), measures)| Row {
+            assessment,
+            member,
+            measures,
+        })
     }
 }
 

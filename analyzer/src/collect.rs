@@ -35,8 +35,8 @@ pub struct Collection {
 /// Hosts of each network.
 type Shard = HashMap<Network, HashMap<Host, Dossier>>;
 
-/// Reads what an archive has since a time, of one network or of all. Files and lines that cannot be read are told of,
-/// and passed over.
+/// Reads what an archive has since a time, of one network or of all. Each visit is shown once, with the digest of its
+/// line, in the order of the archive. Files and lines that cannot be read are told of, and passed over.
 ///
 /// # Errors
 /// Where the archive itself cannot be read.
@@ -45,6 +45,7 @@ pub async fn collect(
     network: Option<Network>,
     since: Timestamp,
     knowledge: &Knowledge,
+    mut seen: impl FnMut(&Visit, Digest),
     mut spoilt: impl FnMut(&ArchiveError),
 ) -> Result<Vec<Collection>, ArchiveError> {
     let mut shards: Vec<Shard> = vec![HashMap::new(); rayon::current_num_threads()];
@@ -63,6 +64,7 @@ pub async fn collect(
         let read: Vec<_> = sound.par_iter().map(|packed| read(packed, network)).collect();
         for (visits, damages) in read {
             damages.iter().for_each(&mut spoilt);
+            visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
             file(visits, &mut shards, &hasher, knowledge);
         }
     }

@@ -17,14 +17,17 @@ pub mod gossip;
 pub mod identify;
 pub mod indicators;
 pub mod mark;
+pub mod measures;
 pub mod operators;
 pub mod outputs;
 pub mod proof;
 pub mod reading;
+pub mod report;
 pub mod server;
 pub mod signs;
 pub mod software;
 pub mod survey;
+pub mod tables;
 pub mod truth;
 
 #[cfg(test)]

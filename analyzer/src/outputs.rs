@@ -1,4 +1,4 @@
-//! The files of a report folder, as text: `assessments.json`, `groups.json`, `summary.json`, `servers.csv`
+//! The files of a report folder that machines read, as text: `assessments.json`, `groups.json`, `summary.json`
 //! (docs/data.md). Nothing is written here.
 
 use std::collections::BTreeMap;
@@ -81,56 +81,4 @@ impl Summary {
 pub fn list<T: Serialize>(elements: &[T]) -> Result<String, serde_json::Error> {
     let lines: Vec<String> = elements.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
-}
-
-/// A line of `servers.csv`.
-#[derive(Serialize)]
-struct Row<'a> {
-    server: &'a str,
-    reachable: bool,
-    claimed: Option<&'a str>,
-    identified: Option<&'a str>,
-    confidence: f64,
-    level: Level,
-    score: u8,
-    indicators: String,
-    group: Option<&'a str>,
-    endpoints: String,
-    addresses: String,
-    asn: Option<u32>,
-    organisation: Option<&'a str>,
-    country: Option<&'a str>,
-    spki_sha256: Option<&'a str>,
-    visits: u64,
-}
-
-/// `servers.csv`.
-///
-/// # Errors
-/// None in practice.
-pub fn csv(assessments: &[Assessment]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for assessment in assessments {
-        let joined = |words: Vec<String>| words.join(" ");
-        let first = assessment.addresses.first();
-        writer.serialize(Row {
-            server: &assessment.server,
-            reachable: assessment.reachable,
-            claimed: assessment.implementation.claimed.as_deref(),
-            identified: assessment.implementation.identified.as_ref().map(|found| found.name.as_str()),
-            confidence: assessment.implementation.confidence,
-            level: assessment.level,
-            score: assessment.score,
-            indicators: joined(assessment.findings.iter().map(|found| found.indicator.to_string()).collect()),
-            group: assessment.group.as_ref().map(|group| group.id.as_str()),
-            endpoints: joined(assessment.endpoints.iter().map(ToString::to_string).collect()),
-            addresses: joined(assessment.addresses.iter().map(|address| address.ip.to_string()).collect()),
-            asn: first.and_then(|address| address.asn),
-            organisation: first.and_then(|address| address.organisation.as_deref()),
-            country: first.and_then(|address| address.country.as_deref()),
-            spki_sha256: assessment.tls.as_ref().map(|tls| tls.spki_sha256.as_str()),
-            visits: assessment.visits,
-        })?;
-    }
-    writer.into_inner().map_err(|e| csv::Error::from(std::io::Error::other(e.to_string())))
 }

@@ -102,6 +102,17 @@ impl Level {
             _ => Self::Dishonest,
         }
     }
+
+    /// The name in files and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Notable => "notable",
+            Self::Suspicious => "suspicious",
+            Self::Dishonest => "dishonest",
+        }
+    }
 }
 
 /// An address, and where it is.

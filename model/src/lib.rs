@@ -22,4 +22,4 @@ pub use finding::Finding;
 pub use outcome::Outcome;
 pub use purpose::Purpose;
 pub use seconds::Seconds;
-pub use visit::Visit;
+pub use visit::{Timings, Traffic, Visit};

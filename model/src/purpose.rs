@@ -54,6 +54,24 @@ impl Purpose {
         }
     }
 
+    /// The name in files and tables.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Deep => "deep",
+            Self::Opening => "opening",
+            Self::Disguised => "disguised",
+            Self::ParseError => "parse-error",
+            Self::TlsStack { .. } => "tls-stack",
+            Self::Ticket => "ticket",
+            Self::Resumption { .. } => "resumption",
+            Self::Twin(_) => "twin",
+            Self::Objects => "objects",
+            Self::Watch => "watch",
+        }
+    }
+
     /// Whether it is the usual visit, which files do not mention.
     pub(crate) fn is_light(&self) -> bool {
         *self == Self::Light
@@ -120,6 +138,7 @@ mod tests {
             (Purpose::Resumption { from }, r#"{"kind":"resumption","from":"ssl://a.example:50002"}"#),
         ] {
             assert_eq!(serde_json::to_string(&purpose).expect("writes"), text);
+            assert!(text.contains(purpose.name()), "{text}");
             assert_eq!(serde_json::from_str::<Purpose>(text).expect("reads"), purpose);
         }
     }

@@ -1,5 +1,6 @@
 //! `observatory analyze`: from an archive to assessments, groups and figures.
 
+mod folder;
 pub(crate) mod replay;
 mod table;
 
@@ -11,7 +12,6 @@ use analyzer::{
     exposure::{Play, WALLETS},
     features::canary::canaries,
     identify::Knowledge,
-    outputs,
     signs::Signs,
 };
 use anyhow::Context as _;
@@ -19,8 +19,9 @@ use clap::Args;
 use electrum::{Endpoint, Network};
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Archive,
+    Archive, Visit,
     assessment::{Address, Group},
+    finding::Digest,
 };
 use scanner::discovery::{Server, bundled};
 
@@ -31,15 +32,17 @@ use crate::{
 
 /// Conclude from an archive who belongs together and what is held against whom.
 ///
-/// Nobody is contacted. DIR gets assessments.json (each server with its findings and the digests they rest on),
-/// groups.json (servers that the evidence links), summary.json and servers.csv (docs/data.md). Where DIR holds the
-/// groups of an earlier analysis, groups keep their names.
+/// Nobody is contacted. DIR gets index.html (the report, one page for readers), assessments.json (each server with its
+/// findings and the digests they rest on), groups.json (servers that the evidence links), summary.json, tables of servers
+/// and visits as CSV and Parquet, the map and the figures (docs/data.md). Where DIR holds the groups of an earlier analysis,
+/// groups keep their names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory analyze --archive archive --out report
   observatory analyze --archive archive --out report --geoip GeoLite2-Country.mmdb --geoip GeoLite2-ASN.mmdb
   observatory analyze --archive archive --out report --window 720h
 and then:
+  observatory serve report
   observatory verify DIGEST --archive archive")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -93,32 +96,32 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
-    let analysis = arguments.evidence.analyze(&groups_of(&arguments.out)?, play).await?;
     let folder = &arguments.out;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let put = |name: &str, bytes: Vec<u8>| {
-        let path = folder.join(name);
-        fs::write(&path, bytes).with_context(|| path.display().to_string())
-    };
-    put("assessments.json", outputs::list(&analysis.assessments)?.into_bytes())?;
-    put("groups.json", outputs::list(&analysis.groups)?.into_bytes())?;
-    put("summary.json", serde_json::to_vec_pretty(&analysis.summary)?)?;
-    put("servers.csv", outputs::csv(&analysis.assessments)?)?;
+    let mut visits = folder::Visits::begin(folder)?;
+    let previous = groups_of(folder)?;
+    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
+    let analysis =
+        arguments.evidence.analyze(&previous, play, |visit, digest| visits.add(visit, digest)).await?;
+    let page = folder::write(&analysis, visits, folder)?;
     output::result(&table::of(&analysis))?;
-    output::note(&format!("{} has all of it.", folder.display()));
+    output::note(&format!("{} is the report.", page.display()));
     Ok(())
 }
 
 impl Evidence {
-    /// The analysis of what the archive holds.
+    /// The analysis of what the archive holds. Each visit is shown once, with the digest of its line.
     ///
     /// # Errors
     /// As [`run`].
-    pub(crate) async fn analyze(&self, previous: &[Group], play: Play) -> anyhow::Result<Analysis> {
+    pub(crate) async fn analyze(
+        &self,
+        previous: &[Group],
+        play: Play,
+        seen: impl FnMut(&Visit, Digest),
+    ) -> anyhow::Result<Analysis> {
         let databases = Databases::open(&self.geoip)?;
         let knowledge = Knowledge::embedded()?;
-        let collection = self.collect(&knowledge).await?;
+        let collection = self.collect(&knowledge, seen).await?;
         let place = |ip| {
             let asn = databases.asn(ip);
             Address {
@@ -146,14 +149,18 @@ impl Evidence {
         Ok(opened)
     }
 
-    async fn collect(&self, knowledge: &Knowledge) -> anyhow::Result<Collection> {
+    async fn collect(
+        &self,
+        knowledge: &Knowledge,
+        seen: impl FnMut(&Visit, Digest),
+    ) -> anyhow::Result<Collection> {
         let archive = Archive::open(&self.archive)?;
         let since = match self.window {
             Some(window) => archive.latest_day().await?.map_or(Timestamp::MIN, |latest| latest - window),
             None => Timestamp::MIN,
         };
         let spoilt = |error: &_| output::note(&format!("archive: {error}"));
-        let mut networks = collect(&archive, self.network, since, knowledge, spoilt).await?;
+        let mut networks = collect(&archive, self.network, since, knowledge, seen, spoilt).await?;
         match networks.len() {
             1 => Ok(networks.remove(0)),
             0 => Err(Usage(format!("--archive {}: no visits in it", self.archive)).into()),

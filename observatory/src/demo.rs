@@ -49,8 +49,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let geoip = ["geo.mmdb", "asn.mmdb"].map(|name| arguments.out.join(name)).to_vec();
     analyze::run(&analyze::Arguments::of(archive, arguments.out.join("report"), geoip)).await?;
     output::note(&format!(
-        "{:.1} s in all. {} says what is true of each server.",
+        "{:.1} s in all. Open {} to read the report; {} says what is true of each server.",
         began.elapsed().as_secs_f64(),
+        arguments.out.join("report/index.html").display(),
         arguments.out.join("truth.json").display(),
     ));
     Ok(())

@@ -9,6 +9,7 @@ mod output;
 mod plan;
 mod scan;
 mod scope;
+mod serve;
 mod simulate;
 mod verify;
 
@@ -34,6 +35,7 @@ enum Command {
     Analyze(analyze::Arguments),
     Verify(verify::Arguments),
     Replay(analyze::replay::Arguments),
+    Serve(serve::Arguments),
     Evaluate(evaluate::Arguments),
 }
 
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
         Command::Analyze(arguments) => analyze::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments).await,
         Command::Replay(arguments) => analyze::replay::run(&arguments).await,
+        Command::Serve(arguments) => serve::run(&arguments).await,
         Command::Evaluate(arguments) => evaluate::run(&arguments).await,
     };
     match done {

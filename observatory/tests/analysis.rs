@@ -68,6 +68,19 @@ fn a_history_is_the_same_to_the_byte_and_so_is_what_follows_from_it() -> anyhow:
     let differing: Vec<&String> = one.keys().filter(|name| one.get(*name) != other.get(*name)).collect();
     ensure!(differing.is_empty(), "{differing:?}");
     ensure!(one.keys().any(|name| name.starts_with("archive/visits/2026-01-03/")), "{:?}", one.keys());
+    for name in [
+        "index.html",
+        "summary.json",
+        "assessments.json",
+        "groups.json",
+        "servers.csv",
+        "servers.parquet",
+        "visits.parquet",
+        "map.svg",
+        "figures/operators.svg",
+    ] {
+        ensure!(one.contains_key(&format!("report/{name}")), "{name} is not in {:?}", one.keys());
+    }
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub(super) fn of(analysis: &Analysis) -> String {
             });
             table.add_row([
                 assessment.score.to_string(),
-                level(assessment.level).to_owned(),
+                assessment.level.name().to_owned(),
                 assessment.server.clone(),
                 findings.collect::<Vec<_>>().join("\n"),
             ]);
@@ -49,7 +49,7 @@ pub(super) fn of(analysis: &Analysis) -> String {
     }
     let summary = &analysis.summary;
     let levels: Vec<String> =
-        summary.levels.iter().rev().map(|(found, servers)| format!("{servers} {}", level(*found))).collect();
+        summary.levels.iter().rev().map(|(found, servers)| format!("{servers} {}", found.name())).collect();
     let shown = suspects.len().min(MOST_LINES);
     let hidden = suspects.len() - shown;
     let more = if hidden > 0 { format!(" ({hidden} servers are not shown here)") } else { String::new() };
@@ -60,13 +60,4 @@ pub(super) fn of(analysis: &Analysis) -> String {
         levels.join(", "),
     ));
     text
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Clear => "clear",
-        Level::Notable => "notable",
-        Level::Suspicious => "suspicious",
-        Level::Dishonest => "dishonest",
-    }
 }

@@ -199,7 +199,7 @@ fn scanned(
         ensure!(scanned.status.success(), "{}", String::from_utf8_lossy(&scanned.stderr));
     }
     let archive = Archive::open(archive.to_str().context("a path in UTF-8")?)?;
-    let read = collect(&archive, None, Timestamp::MIN, knowledge, |_| {});
+    let read = collect(&archive, None, Timestamp::MIN, knowledge, |_, _| {}, |_| {});
     let mut networks = Runtime::new()?.block_on(read)?;
     networks.pop().context("nothing was scanned")
 }
