@@ -67,7 +67,7 @@ fn run(size: u32) -> anyhow::Result<()> {
     lap();
     let attribution = Attribution::of(&servers, &gossip, &Context { previous: &[], system: &|_| None });
     lap();
-    let behaviour = Behaviour::of(&servers);
+    let behaviour = Behaviour::of(&servers, &attribution);
     lap();
     anyhow::ensure!(behaviour.clusters.len() == servers.len());
     let [join, gossip, linked, alike] = times[..] else { anyhow::bail!("four laps") };

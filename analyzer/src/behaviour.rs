@@ -9,15 +9,17 @@ mod fingerprint;
 mod outliers;
 mod stratum;
 
-use crate::server::Server;
+use std::collections::BTreeSet;
+
+use crate::{attribution::Attribution, server::Server};
 
 pub use fingerprint::Fingerprint;
 pub use stratum::{CLUSTER, Fold, NEAR, Stratum};
 
 /// Rises when the same dossiers give other clusters.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
-/// The fewest servers of a kind that give a verdict.
+/// The fewest operators with servers of a kind that give a verdict.
 const FEWEST: usize = 20;
 /// The share of false ones among the outliers that is put up with.
 const FALSE: f64 = 0.05;
@@ -45,16 +47,26 @@ pub struct Outlier {
 }
 
 impl Behaviour {
-    /// Compares servers.
+    /// Compares servers, of which some are linked.
     #[must_use]
-    pub fn of(servers: &[Server<'_>]) -> Self {
-        Self::of_fingerprints(&servers.iter().map(Fingerprint::of).collect::<Vec<_>>())
+    pub fn of(servers: &[Server<'_>], attribution: &Attribution) -> Self {
+        let prints: Vec<_> = servers.iter().map(Fingerprint::of).collect();
+        Self::of_fingerprints(&prints, |server| Some(attribution.group_of(server)?.id.as_str()))
     }
 
-    fn of_fingerprints(prints: &[Option<Fingerprint>]) -> Self {
+    fn of_fingerprints<'g>(
+        prints: &[Option<Fingerprint>],
+        group_of: impl Fn(usize) -> Option<&'g str>,
+    ) -> Self {
         let mut this = Self { clusters: vec![None; prints.len()], outliers: vec![None; prints.len()] };
         let mut named = 0;
-        for stratum in Stratum::all(prints).filter(|stratum| stratum.servers() >= FEWEST) {
+        let operators = |stratum: &Stratum<'_>| {
+            let servers = stratum.folds().iter().flat_map(|fold| &fold.servers);
+            let (linked, alone): (Vec<_>, Vec<_>) =
+                servers.map(|server| group_of(*server)).partition(Option::is_some);
+            linked.into_iter().collect::<BTreeSet<_>>().len() + alone.len()
+        };
+        for stratum in Stratum::all(prints).filter(|stratum| operators(stratum) >= FEWEST) {
             named = this.compare(&stratum, named);
         }
         this
@@ -103,7 +115,7 @@ mod tests {
         prints.push(print("ElectrumX", [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]));
         prints.push(print("ElectrumX", [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
         prints.extend(vec![print("ElectrumX", [2; 10]); 4]);
-        let behaviour = Behaviour::of_fingerprints(&prints);
+        let behaviour = Behaviour::of_fingerprints(&prints, |_| None);
         let outliers: Vec<usize> =
             (0..prints.len()).filter(|server| behaviour.outliers[*server].is_some()).collect();
         assert_eq!(outliers, [30]);
@@ -119,8 +131,18 @@ mod tests {
         let mut prints = vec![print("electrs", [0; 10]); 18];
         prints.push(print("electrs", [1; 10]));
         prints.extend(vec![print("Fulcrum", [0; 10]); 30]);
-        let behaviour = Behaviour::of_fingerprints(&prints);
+        let behaviour = Behaviour::of_fingerprints(&prints, |_| None);
         assert!(behaviour.outliers.iter().all(Option::is_none));
         assert!(behaviour.clusters[0].is_none() && behaviour.clusters[25].is_some());
+    }
+    #[test]
+    fn beside_a_fleet_nobody_is_an_outlier() {
+        let mut prints = vec![print("ElectrumX", [0; 10]); 30];
+        prints.push(print("ElectrumX", [1; 10]));
+        let outlier = |fleet| {
+            let group = move |server| (server < fleet).then_some("g-1");
+            Behaviour::of_fingerprints(&prints, group).outliers[30].is_some()
+        };
+        assert!(outlier(12) && !outlier(13), "nineteen operators give no verdict");
     }
 }

@@ -48,7 +48,7 @@ impl<'d> Survey<'d> {
     ) -> Self {
         let gossip = Gossip::of(&servers);
         let attribution = Attribution::of(&servers, &gossip, context);
-        let behaviour = Behaviour::of(&servers);
+        let behaviour = Behaviour::of(&servers, &attribution);
         let truth = judge(&servers);
         let speech = servers.iter().map(|server| Speech::of(server, knowledge)).collect();
         let usual_overhead = usual_overhead(&servers);

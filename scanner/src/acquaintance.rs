@@ -51,15 +51,16 @@ impl Acquaintance {
     pub fn take(&mut self, visit: &Visit) {
         let claimed = Facts::of(visit).software;
         self.constitution = self.constitution.max(constitution(visit, claimed.as_deref()));
-        // Other software, and perhaps another server: nothing of it has been asked yet.
+        let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
+        self.asked(&visit.purpose, &asked, visit.started_at);
+        // Other software, and perhaps another server: the deck begins anew, from the top, whatever this visit happened
+        // to ask of it.
         if claimed.is_some() && claimed != self.software {
             if self.software.is_some() {
                 (self.played, self.hellos) = (0, 0);
             }
             self.software = claimed;
         }
-        let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
-        self.asked(&visit.purpose, &asked, visit.started_at);
         let addresses = &visit.resolution.addresses;
         self.dual_stack |= addresses.iter().any(IpAddr::is_ipv4) && addresses.iter().any(IpAddr::is_ipv6);
         if matches!(visit.purpose, Purpose::Light | Purpose::Deep | Purpose::Watch) {
@@ -225,7 +226,13 @@ pub(crate) mod tests {
             |name: &str| visit(Purpose::Light, Outcome::Answered, &[("H1", &format!(r#"["{name}","1.4"]"#))]);
         let deep = visit(Purpose::Deep, Outcome::Answered, &[GREETED, ("E10", "1")]);
         assert_eq!(after(&[deep.clone(), is("ElectrumX 1.20.0")]).played, 1);
-        assert_eq!(after(&[deep, is("Fulcrum 2.1.1")]).played, 0);
+        assert_eq!(after(&[deep.clone(), is("Fulcrum 2.1.1")]).played, 0);
+        let met_deeply = visit(
+            Purpose::Deep,
+            Outcome::Answered,
+            &[("H1", r#"["Fulcrum 2.1.1","1.4"]"#), ("E1", "1"), ("C9", "1")],
+        );
+        assert_eq!(after(&[deep, met_deeply]).played, 0, "the first cards were not among them");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) enum Way {
 /// Days that a campaign lasts.
 const DAYS: u32 = 16;
 /// Light rounds of a day.
-const LIGHT_ROUNDS: u32 = 1;
+const LIGHT_ROUNDS: u32 = 4;
 /// The days on which everybody is visited deeply: what changes in the scenarios changes on the tenth to twelfth.
 const DEEP_DAYS: [u32; 6] = [0, 1, 2, 3, 13, 15];
 /// The days on which servers are scanned over sockets, and how often each.
@@ -150,20 +150,20 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         objects: OnceLock::new(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
-    if let Some(objects) = alone(async || history.objects(&caller, world).await)? {
-        caller.objects = Arc::new(objects).into();
-    }
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
     let mut latest: Option<Timestamp> = None;
-    let places: Vec<usize> = (0..world.len()).collect();
+    let mut keep = async |visit: &Visit| {
+        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
+        dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
+        latest = latest.max(Some(visit.started_at));
+        Ok(())
+    };
     alone(async || {
-        let keep = async |visit: &Visit| {
-            let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-            dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
-            latest = latest.max(Some(visit.started_at));
-            Ok(())
-        };
-        history.visits(&caller, world, &places, &ProgressBar::hidden(), keep).await
+        if let Some(objects) = history.objects(&caller, world, &mut keep).await? {
+            caller.objects = Arc::new(objects).into();
+        }
+        let places: Vec<usize> = (0..world.len()).collect();
+        history.visits(&caller, world, &places, &ProgressBar::hidden(), &mut keep).await
     })?;
     Ok(Collection { network: Network::Regtest, dossiers, latest })
 }

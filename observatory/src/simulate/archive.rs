@@ -81,7 +81,15 @@ pub(super) async fn write(
     if arguments.profile == Profile::Deep
         && let Some(objects) = thread::scope(|scope| {
             // This thread drives a runtime already.
-            joined(scope.spawn(|| alone(|| history.objects(&caller, world))))
+            joined(scope.spawn(|| {
+                alone(async || {
+                    let mut writer = archive.writer_named("simulated-objects".to_owned());
+                    let keep = async |visit: &model::Visit| Ok(writer.append(visit).await?);
+                    let objects = history.objects(&caller, world, keep).await?;
+                    writer.close().await?;
+                    Ok(objects)
+                })
+            }))
         })?
     {
         keep_objects(&archive, Network::Regtest, &objects).await?;

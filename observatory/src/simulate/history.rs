@@ -70,8 +70,13 @@ impl History {
     /// Looks for what every server is asked about, as a deep scan does first.
     ///
     /// # Errors
-    /// None in practice.
-    pub(crate) async fn objects(&self, caller: &Caller, world: &World) -> anyhow::Result<Option<Objects>> {
+    /// What `keep` says of a visit.
+    pub(crate) async fn objects(
+        &self,
+        caller: &Caller,
+        world: &World,
+        mut keep: impl AsyncFnMut(&Visit) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<Objects>> {
         let mut tries = 0;
         for member in world.members() {
             let site = Site { caller, world, member };
@@ -83,6 +88,7 @@ impl History {
             }
             let visited =
                 site.visit(&host, endpoint, &transport, &Agenda::Objects, (world.begins(), 0)).await?;
+            keep(&visited.visit).await?;
             if let Some(objects) = visited.objects.filter(|objects| !objects.outputs.is_empty()) {
                 return Ok(Some(objects));
             }

@@ -31,7 +31,7 @@ pub(crate) use self::{
     climate::{FLOOR, feerate},
     fork::Fork,
     pending::{CROWD_WAITS, Stranger, patience},
-    segment::{Block, Payment, Place, Segment},
+    segment::{Block, Coin, Payment, Place, Segment},
     tree::{Digest, Forest, branch},
 };
 pub use self::{

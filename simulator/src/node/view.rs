@@ -6,7 +6,7 @@ use bitcoin::{OutPoint, Transaction, Txid, hashes::Hash as _};
 use electrum::proof::{HistoryItem, ScriptHash};
 
 use super::{estimator::Estimates, pool::Mempool, tip::Tip};
-use crate::chain::{Chain, branch};
+use crate::chain::{Chain, Coin, branch};
 
 /// Satoshi in a bitcoin.
 const BITCOIN: f64 = 100_000_000.0;
@@ -178,7 +178,12 @@ impl View {
     #[must_use]
     pub fn balance(&self, script: &ScriptHash) -> (u64, i64) {
         let confirmed = self.confirmed(script).iter().map(|coin| coin.value).sum();
-        (confirmed, self.pool.change(script).map_or(0, |change| change.net))
+        let change = self.pool.change(script).map_or(0, |change| change.net);
+        // Who hides a coin does not count it where it is spent.
+        let spent = self
+            .coins(script)
+            .filter(|coin| self.hides(&coin.outpoint.txid) && self.pool.get().spends(&coin.outpoint));
+        (confirmed, change.saturating_add_unsigned(spent.map(|coin| coin.value).sum()))
     }
 
     /// The feerate for confirmation within so many blocks, in BTC per 1,000 virtual bytes; none where the node says
@@ -212,16 +217,10 @@ impl View {
         &self.pool.get().entries
     }
 
-    /// A script's outputs that nothing in the chain spends.
+    /// A script's outputs that nothing in the chain spends, as far as they are shown.
     fn confirmed(&self, script: &ScriptHash) -> Vec<Unspent> {
-        let runs = || self.tip.runs(&self.chain);
-        let coins = runs().filter_map(|(segment, top)| {
-            Some(segment.account(script)?.coins.iter().take_while(move |coin| coin.height <= top))
-        });
-        let unspent =
-            coins.flatten().filter(|coin| !runs().any(|(segment, top)| segment.spends(&coin.outpoint, top)));
-        unspent
-            .filter(|coin| !self.hides(&coin.outpoint.txid))
+        let shown = self.coins(script).filter(|coin| !self.hides(&coin.outpoint.txid));
+        shown
             .map(|coin| Unspent {
                 txid: coin.outpoint.txid,
                 vout: coin.outpoint.vout,
@@ -229,6 +228,15 @@ impl View {
                 value: coin.value,
             })
             .collect()
+    }
+
+    /// A script's outputs that nothing in the chain spends.
+    fn coins(&self, script: &ScriptHash) -> impl Iterator<Item = &Coin> {
+        let runs = || self.tip.runs(&self.chain);
+        let coins = runs().filter_map(|(segment, top)| {
+            Some(segment.account(script)?.coins.iter().take_while(move |coin| coin.height <= top))
+        });
+        coins.flatten().filter(move |coin| !runs().any(|(segment, top)| segment.spends(&coin.outpoint, top)))
     }
 }
 
