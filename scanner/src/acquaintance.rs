@@ -9,6 +9,9 @@ use model::{Outcome, Purpose, Visit, facts::Facts};
 
 use crate::probe::{Occasion, probe};
 
+/// The card that every deck begins with.
+pub(crate) const FIRST_CARD: &str = "E10";
+
 /// What is known of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acquaintance {
@@ -53,8 +56,7 @@ impl Acquaintance {
         self.constitution = self.constitution.max(constitution(visit, claimed.as_deref()));
         let asked = visit.exchanges.iter().map(|exchange| &*exchange.probe).collect();
         self.asked(&visit.purpose, &asked, visit.started_at);
-        // Other software, and perhaps another server: the deck begins anew, from the top, whatever this visit happened
-        // to ask of it.
+        // Other software, and perhaps another server: the deck begins anew, from its first card.
         if claimed.is_some() && claimed != self.software {
             if self.software.is_some() {
                 (self.played, self.hellos) = (0, 0);
@@ -76,10 +78,13 @@ impl Acquaintance {
     /// Takes in what a visit asked, whatever the answers were.
     pub(crate) fn asked(&mut self, purpose: &Purpose, asked: &BTreeSet<&str>, at: Timestamp) {
         let occasion = |id: &&str| probe(id).map(|probe| probe.occasion);
-        self.played += asked
-            .iter()
-            .filter(|id| matches!(occasion(id), Some(Occasion::Card | Occasion::Opening | Occasion::Last)))
-            .count();
+        // Cards of the deck that was drawn from before the server became something else do not count.
+        if self.played > 0 || asked.contains(FIRST_CARD) {
+            let is_card = |id: &&&str| {
+                matches!(occasion(id), Some(Occasion::Card | Occasion::Opening | Occasion::Last))
+            };
+            self.played += asked.iter().filter(is_card).count();
+        }
         match purpose {
             // Where there was no session nothing was asked.
             Purpose::Deep | Purpose::Opening | Purpose::Disguised if !asked.is_empty() => {
@@ -188,8 +193,11 @@ pub(crate) mod tests {
 
     #[test]
     fn cards_count_once_a_visit_and_deep_visits_only_where_there_was_a_session() {
-        let deep =
-            visit(Purpose::Deep, Outcome::Answered, &[GREETED, ("M5", "null"), ("E1", ""), ("C9", "1")]);
+        let deep = visit(
+            Purpose::Deep,
+            Outcome::Answered,
+            &[GREETED, ("M5", "null"), (FIRST_CARD, ""), ("C9", "1")],
+        );
         let opening = visit(Purpose::Opening, Outcome::Answered, &[("H4", "1")]);
         let refused = visit(Purpose::Deep, Outcome::ConnectionRefused, &[]);
         let known = after(&[deep, opening, refused]);
@@ -232,7 +240,12 @@ pub(crate) mod tests {
             Outcome::Answered,
             &[("H1", r#"["Fulcrum 2.1.1","1.4"]"#), ("E1", "1"), ("C9", "1")],
         );
-        assert_eq!(after(&[deep, met_deeply]).played, 0, "the first cards were not among them");
+        assert_eq!(after(&[deep.clone(), met_deeply.clone()]).played, 0, "they are of the deck before");
+        assert_eq!(
+            after(&[deep, is("Fulcrum 2.1.1"), met_deeply]).played,
+            0,
+            "and so if another visit was first"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use model::{
 };
 
 use crate::{
-    acquaintance::{Acquaintance, Acquaintances, Constitution},
+    acquaintance::{Acquaintance, Acquaintances, Constitution, FIRST_CARD},
     ledger::{Class, MOST_ERRORS},
     probe::{Occasion, Offer, Probe, catalogue, probe},
     term::Watch,
@@ -194,8 +194,8 @@ const TO_COMPARE: &[&str] =
 /// The order in which cards are played: first what could show a lie, then what tells implementations apart best.
 /// Where a card stands that needs a visit of its own, that visit is made.
 const DECK: &[&str] = &[
-    "E10", "E1", "E11", "C3", "C9", "E4", "S9", "C5", "E2", "E5", "C11", "E3", "E6", "H5", "C8", "E7", "E8",
-    "H3", "H4", "H6", "E9",
+    FIRST_CARD, "E1", "E11", "C3", "C9", "E4", "S9", "C5", "E2", "E5", "C11", "E3", "E6", "H5", "C8", "E7",
+    "E8", "H3", "H4", "H6", "E9",
 ];
 
 fn on(wanted: impl Fn(Occasion) -> bool) -> Vec<&'static Probe> {
