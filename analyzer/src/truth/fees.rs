@@ -33,10 +33,11 @@ impl Estimates {
         Self(std::array::from_fn(of_target))
     }
 
-    /// Whether all samples of a server, at least two, are far from what others said at the time.
+    /// Whether all samples of a server that can be judged, at least two, are far from what others said at the time.
     pub(super) fn implausible(&self, dossier: &Dossier) -> Vec<Contradiction> {
         let fees: &FeesSaid = &dossier.claims.fees;
-        let odd: Option<Vec<Odd>> = fees.samples().map(|sample| self.odd(sample)).collect();
+        let judged = fees.samples().map(|sample| self.judged(sample)).filter(|judged| !judged.is_empty());
+        let odd: Option<Vec<Odd>> = judged.map(|judged| Odd::of(&judged)).collect();
         let Some([first, .., last]) = odd.as_deref() else { return Vec::new() };
         let (target, said, usual) = last.example;
         vec![Contradiction {
@@ -49,19 +50,23 @@ impl Estimates {
         }]
     }
 
-    fn odd(&self, (at, told): &Sample) -> Option<Odd> {
-        let judged: Vec<_> = TARGETS
-            .iter()
-            .zip(told)
-            .zip(&self.0)
-            .filter_map(|((target, told), usual)| Some((*target, (*told)?, usual.median(at.as_second())?)))
-            .collect();
-        let odd: Vec<_> = judged.iter().filter(|(_, (said, _), usual)| is_far(*said, *usual)).collect();
-        let (target, (said, _), usual) = **odd.first()?;
-        let enough = odd.len() >= FEWEST && 2 * odd.len() > judged.len();
-        let digests = odd.iter().map(|(_, (_, digest), _)| *digest).collect();
-        enough.then_some(Odd { example: (target, said, usual), digests })
+    /// The estimates of a sample beside which others said theirs.
+    fn judged<'s>(&self, (at, told): &'s Sample) -> Vec<Judged<'s>> {
+        let said = TARGETS.iter().zip(told).zip(&self.0);
+        let judged = said.filter_map(|((target, told), usual)| {
+            let (said, digest) = told.as_ref()?;
+            Some(Judged { target: *target, said: *said, usual: usual.median(at.as_second())?, digest })
+        });
+        judged.collect()
     }
+}
+
+/// An estimate, and what was usual.
+struct Judged<'s> {
+    target: u32,
+    said: u64,
+    usual: u64,
+    digest: &'s Digest,
 }
 
 /// A sample that nobody else comes near.
@@ -69,6 +74,17 @@ struct Odd {
     /// A target, the estimate for it, and what is usual.
     example: (u32, u64, u64),
     digests: Vec<Digest>,
+}
+
+impl Odd {
+    /// None where most of a sample is usual.
+    fn of(judged: &[Judged<'_>]) -> Option<Self> {
+        let far: Vec<&Judged<'_>> = judged.iter().filter(|fee| is_far(fee.said, fee.usual)).collect();
+        let first = far.first()?;
+        let enough = far.len() >= FEWEST && 2 * far.len() > judged.len();
+        let digests = far.iter().map(|fee| *fee.digest).collect();
+        enough.then_some(Self { example: (first.target, first.said, first.usual), digests })
+    }
 }
 
 fn is_far(said: u64, usual: u64) -> bool {

@@ -225,6 +225,8 @@ fn who_stands_still_is_behind_and_who_catches_up_is_not() {
     assert_eq!(standing(&[(1, TIP - 9), (15, TIP - 6), (30, TIP - 3)]), [], "it catches up");
     assert_eq!(standing(&[(1, TIP - 9), (15, TIP - 9), (30, TIP)]), [], "it did not last");
     assert_eq!(standing(&[(1, TIP + 9), (30, TIP + 9)]), []);
+    assert_eq!(names(&standing(&[(1, TIP), (15, TIP - 6), (30, TIP - 6)])), ["I9"], "it kept up at first");
+    assert_eq!(standing(&[(1, TIP), (30, TIP - 6)]), [], "once of late");
 }
 
 /// Estimates in bitcoins of the suspect, twice, beside six servers that say 0.0002.

@@ -28,14 +28,17 @@ impl Heights {
         Self(Window::new(told.flatten().collect()))
     }
 
-    /// Whether a server was behind in all visits that can be judged.
+    /// Whether a server was behind in the latest visits that can be judged, at least two, without catching up. Before
+    /// that it may have kept up: who stops does so one day.
     pub(super) fn behind(&self, dossier: &Dossier) -> Vec<Contradiction> {
         let judged: Vec<Lag> = dossier.claims.tips.told().filter_map(|told| self.lag(told)).collect();
-        let [first, .., last] = &judged[..] else { return Vec::new() };
+        let kept_up = judged.iter().rposition(|lag| lag.blocks <= TOLERATED);
+        let judged = &judged[kept_up.map_or(0, |place| place + 1)..];
+        let [first, .., last] = judged else { return Vec::new() };
         let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
         let long = last.at.as_second().saturating_sub(first.at.as_second()) >= LONG;
         let catching_up = last.blocks < first.blocks;
-        if least <= TOLERATED || catching_up || !(long || least >= FAR) {
+        if catching_up || !(long || least >= FAR) {
             return Vec::new();
         }
         vec![Contradiction {

@@ -42,8 +42,10 @@ fn median(said: &BTreeMap<Subnet, u64>) -> Option<u64> {
     Some(*values.select_nth_unstable(middle).1)
 }
 
-/// How long before a moment, in seconds, what was said counts for it.
+/// How long before a moment, and how long after it, what was said counts for it, in seconds: whoever is visited first in
+/// a round can be judged by those who follow. In five minutes the chain seldom grows by more than is tolerated.
 const BEFORE: i64 = 1_800;
+const AFTER: i64 = 300;
 /// Moments are minutes.
 const MINUTE: i64 = 60;
 
@@ -57,14 +59,14 @@ impl Window {
         let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
         let usual = |minute: i64| {
             let from = said.partition_point(|(at, ..)| *at < minute * MINUTE - BEFORE);
-            let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE);
+            let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE + AFTER);
             // Of each voice the latest.
             median(&said[from..to].iter().map(|(_, voice, value)| (*voice, *value)).collect())
         };
         Self(minutes.into_iter().map(|minute| (minute, usual(minute))).collect())
     }
 
-    /// The value in the middle of what a quorum had told by then, in the last half an hour.
+    /// The value in the middle of what a quorum told about then.
     pub(super) fn median(&self, at: i64) -> Option<u64> {
         *self.0.get(&at.div_euclid(MINUTE))?
     }
