@@ -14,15 +14,14 @@ use std::{
 
 use analyzer::{
     behaviour::{CLUSTER, Fingerprint, Fold, NEAR, Stratum},
-    dossier::Dossier,
+    dossier::{self, Dossier},
     identify::Knowledge,
-    reading::Reading,
     server,
 };
 use anyhow::Context as _;
 use electrum::Host;
 use futures_util::TryStreamExt as _;
-use model::{Archive, Visit, finding::Digest};
+use model::{Archive, Visit};
 use serde_json::json;
 
 /// Software of the made-up servers, and how many in ten of them run it.
@@ -79,10 +78,7 @@ fn of_archive(place: &str) -> anyhow::Result<Vec<Option<Fingerprint>>> {
     let (archive, knowledge) = (Archive::open(place)?, Knowledge::embedded()?);
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
     runtime.block_on(archive.read().map_err(anyhow::Error::from).try_for_each(|visit: Visit| {
-        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-        let digest = Digest::of_visit(&visit);
-        let taken = digest.map(|digest| dossier.take(&Reading::of(&visit), digest, &knowledge));
-        std::future::ready(taken.map_err(anyhow::Error::from))
+        std::future::ready(dossier::take(&mut dossiers, &visit, &knowledge).map_err(anyhow::Error::from))
     }))?;
     Ok(server::join(&dossiers).iter().map(Fingerprint::of).collect())
 }

@@ -80,8 +80,7 @@ fn main() -> anyhow::Result<()> {
         .collect::<Result<_, _>>()?;
     let knowledge = Knowledge::embedded()?;
     let dossiers = of_visits(&visits, &knowledge)?;
-    let latest = visits.iter().map(|visit| visit.started_at).max();
-    let collection = Collection { network: Network::Mainnet, dossiers, latest };
+    let collection = Collection::of(Network::Mainnet, dossiers);
     let countries = ["US", "DE", "FR", "NL", "SG", "\"><b>", "ZZ", "FI"];
     let place = |ip: IpAddr| {
         let number = ip.to_string().bytes().map(usize::from).sum::<usize>();

@@ -32,6 +32,15 @@ pub struct Collection {
     pub latest: Option<Timestamp>,
 }
 
+impl Collection {
+    /// What dossiers show of a network.
+    #[must_use]
+    pub fn of(network: Network, dossiers: BTreeMap<Host, Dossier>) -> Self {
+        let latest = dossiers.values().filter_map(|dossier| dossier.latest).max();
+        Self { network, dossiers, latest }
+    }
+}
+
 /// Hosts of each network.
 type Shard = HashMap<Network, HashMap<Host, Dossier>>;
 
@@ -72,11 +81,7 @@ pub async fn collect(
     for (network, hosts) in shards.into_iter().flatten() {
         networks.entry(network).or_default().extend(hosts);
     }
-    let collection = |(network, dossiers): (Network, BTreeMap<Host, Dossier>)| {
-        let latest = dossiers.values().filter_map(|dossier| dossier.latest).max();
-        Collection { network, dossiers, latest }
-    };
-    Ok(networks.into_iter().map(collection).collect())
+    Ok(networks.into_iter().map(|(network, dossiers)| Collection::of(network, dossiers)).collect())
 }
 
 /// The visits of a file, each with the digest of its line.

@@ -71,6 +71,21 @@ impl Dossier {
     }
 }
 
+/// Takes a visit into the dossier of its host. Visits come in the order of time.
+///
+/// # Errors
+/// None in practice: every visit can be written.
+pub fn take(
+    dossiers: &mut BTreeMap<Host, Dossier>,
+    visit: &Visit,
+    knowledge: &Knowledge,
+) -> Result<(), serde_json::Error> {
+    let digest = Digest::of_visit(visit)?;
+    let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
+    dossier.take(&Reading::of(visit), digest, knowledge);
+    Ok(())
+}
+
 /// What a few visits show, host by host. Those of an archive are collected otherwise.
 ///
 /// # Errors
@@ -81,8 +96,7 @@ pub fn of_visits<'v>(
 ) -> Result<BTreeMap<Host, Dossier>, serde_json::Error> {
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
     for visit in visits {
-        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-        dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
+        take(&mut dossiers, visit, knowledge)?;
     }
     Ok(dossiers)
 }

@@ -90,11 +90,7 @@ pub fn document() -> String {
          |---|---|---:|---|---|\n",
     );
     for Definition { indicator, tier, weight, title, caveat, .. } in catalogue() {
-        let tier = match tier {
-            Tier::Soft => "soft",
-            Tier::Medium => "medium",
-            Tier::Hard => "hard",
-        };
+        let tier = tier.name();
         let caveat = caveat.trim_end_matches('.');
         text.push_str(&format!("| {indicator} | {tier} | {weight} | {title} | {caveat} |\n"));
     }

@@ -76,6 +76,18 @@ pub enum Tier {
     Hard,
 }
 
+impl Tier {
+    /// What it is called, here and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Medium => "medium",
+            Self::Hard => "hard",
+        }
+    }
+}
+
 /// SHA-256 of what was recorded, by which a stranger finds it in the archive: `observatory verify`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

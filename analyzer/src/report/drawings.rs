@@ -3,7 +3,7 @@
 use model::assessment::Level;
 
 use super::{
-    charts::{Bar, Curve, Shapes, bars, columns, curves},
+    charts::{Bar, Curve, bars, columns, curves},
     exposure::{name_of_course, shown_courses},
     figure::{Figure, Table},
     map::map,
@@ -96,11 +96,6 @@ impl Drawings {
     }
 }
 
-pub(super) fn figure(name: &str, title: &str, description: String, shapes: Shapes, table: Table) -> Figure {
-    let Shapes { size, markup } = shapes;
-    Figure { name: name.to_owned(), title: title.to_owned(), description, size, shapes: markup, table }
-}
-
 fn levels(analysis: &Analysis) -> Result<Figure, askama::Error> {
     let all = [Level::Dishonest, Level::Suspicious, Level::Notable, Level::Clear];
     let count = |level: Level| analysis.summary.levels.get(&level).copied().unwrap_or_default();
@@ -114,7 +109,13 @@ fn levels(analysis: &Analysis) -> Result<Figure, askama::Error> {
         "Of {}, how many are in which band of suspicion.",
         plural(analysis.summary.servers, "server")
     );
-    Ok(figure("levels", "What was found", description, bars(&drawn)?, Table::new(["Band", "Servers"], rows)))
+    Ok(Figure::new(
+        "levels",
+        "What was found",
+        description,
+        bars(&drawn)?,
+        Table::new(["Band", "Servers"], rows),
+    ))
 }
 
 /// Countries by their names.
@@ -135,13 +136,17 @@ fn shares(name: &str, title: &str, what: &str, shares: &[Share]) -> Result<Figur
             number: format!("{} · {}", share.servers, percent(share.share)),
         })
         .collect();
-    let rows =
-        shares.iter().map(|share| [share.value.clone(), share.servers.to_string(), percent(share.share)]);
     let more = shares.len().saturating_sub(MOST_BARS);
     let rest = if more > 0 { format!(" The table has {more} more.") } else { String::new() };
     let description = format!("How many of the servers that answered have each {what}.{rest}");
-    let head = ["Value", "Servers", "Share"];
-    Ok(figure(name, title, description, bars(&drawn)?, Table::new(head, rows)))
+    Ok(Figure::new(name, title, description, bars(&drawn)?, table_of("Value", shares)))
+}
+
+/// A distribution as a table.
+fn table_of(what: &str, shares: &[Share]) -> Table {
+    let rows =
+        shares.iter().map(|share| [share.value.clone(), share.servers.to_string(), percent(share.share)]);
+    Table::new([what, "Servers", "Share"], rows)
 }
 
 fn operators(analysis: &Analysis) -> Result<Figure, askama::Error> {
@@ -168,7 +173,7 @@ fn operators(analysis: &Analysis) -> Result<Figure, askama::Error> {
         "The ten operators that Electrum is most likely to ask about a wallet, as far as the evidence \
                        tells servers of one operator from servers of several."
             .to_owned();
-    Ok(figure("operators", "Largest operators", description, bars(&drawn)?, Table::new(head, rows)))
+    Ok(Figure::new("operators", "Largest operators", description, bars(&drawn)?, Table::new(head, rows)))
 }
 
 fn latency(analysis: &Analysis) -> Result<Figure, askama::Error> {
@@ -186,7 +191,7 @@ fn latency(analysis: &Analysis) -> Result<Figure, askama::Error> {
          before it answers, on purpose.",
         plural(known.len(), "server")
     );
-    Ok(figure(
+    Ok(Figure::new(
         "latency",
         "How fast they answer",
         description,
@@ -198,14 +203,18 @@ fn latency(analysis: &Analysis) -> Result<Figure, askama::Error> {
 fn uptime(shares: &[Share]) -> Result<Figure, askama::Error> {
     let classes: Vec<(String, usize)> =
         shares.iter().map(|share| (share.value.clone(), share.servers)).collect();
-    let rows =
-        shares.iter().map(|share| [share.value.clone(), share.servers.to_string(), percent(share.share)]);
-    let table = Table::new(["Uptime", "Servers", "Share"], rows);
+    let table = table_of("Uptime", shares);
     let description =
         "The share of visits that found a server up, of those that can tell. Between two visits anything \
                        may have happened."
             .to_owned();
-    Ok(figure("uptime", "How often they are up", description, columns(&classes, "share of visits")?, table))
+    Ok(Figure::new(
+        "uptime",
+        "How often they are up",
+        description,
+        columns(&classes, "share of visits")?,
+        table,
+    ))
 }
 
 fn exposure(course: &Course) -> Result<Figure, askama::Error> {
@@ -232,5 +241,5 @@ fn exposure(course: &Course) -> Result<Figure, askama::Error> {
         "The probability that an operator was asked about the wallet’s addresses, which links them to \
                        each other, after so many sessions."
             .to_owned();
-    Ok(figure(&name, &title, description, curves(&lines, "sessions")?, table))
+    Ok(Figure::new(&name, &title, description, curves(&lines, "sessions")?, table))
 }

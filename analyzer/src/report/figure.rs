@@ -4,7 +4,7 @@
 use askama::Template;
 use electrum::text::printable;
 
-use super::STYLE_OF_FIGURES;
+use super::{STYLE_OF_FIGURES, charts::Shapes};
 
 /// A figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,12 @@ struct Drawing<'f> {
 }
 
 impl Figure {
+    /// A drawing with its words and its numbers.
+    pub(super) fn new(name: &str, title: &str, description: String, shapes: Shapes, table: Table) -> Self {
+        let Shapes { size, markup } = shapes;
+        Self { name: name.to_owned(), title: title.to_owned(), description, size, shapes: markup, table }
+    }
+
     /// The drawing as it stands in the page.
     pub(super) fn inline(&self) -> Result<String, askama::Error> {
         Drawing { figure: self, style: "" }.render()

@@ -1,7 +1,7 @@
 //! In how few hands the network is: the figures of concentration as the page shows them. The notebook computes them again
 //! and compares every digit, by the names that cells have here.
 
-use crate::figures::{Centralisation, Concentration, Dimension, Weighting};
+use crate::figures::{Centralisation, Concentration, Dimension, Intervals, Weighting};
 
 /// The figures by one weighting.
 #[derive(Debug)]
@@ -54,33 +54,26 @@ fn row(dimension: Dimension, found: &Concentration) -> Row {
         Dimension::Software => ("software", "software"),
     };
     let figure = &found.figure;
-    let cell = |name, shown| Cell { name, shown, range: String::new() };
-    let mut cells = vec![
-        cell("holders", found.holders.to_string()),
-        cell("effective", format!("{:.1}", figure.effective)),
-        cell("hhi", format!("{:.0}", figure.hhi)),
-        cell("nakamoto_33", figure.nakamoto_33.to_string()),
-        cell("nakamoto_50", figure.nakamoto_50.to_string()),
-        cell("gini", format!("{:.3}", figure.gini)),
-        cell("entropy", format!("{:.2}", figure.entropy)),
-        cell("largest_share", format!("{:.1} %", figure.largest_share * 100.0)),
-        cell("covered", format!("{:.1} %", found.covered * 100.0)),
+    let range = |of: fn(&Intervals) -> [f64; 2], digits: usize| {
+        let shown =
+            found.intervals.as_ref().map(of).map(|[low, high]| format!("{low:.digits$}–{high:.digits$}"));
+        shown.unwrap_or_default()
+    };
+    let whole = |of: fn(&Intervals) -> [usize; 2]| {
+        found.intervals.as_ref().map(of).map(|[low, high]| format!("{low}–{high}")).unwrap_or_default()
+    };
+    let cell = |name, shown, range| Cell { name, shown, range };
+    let bare = |name, shown| cell(name, shown, String::new());
+    let cells = vec![
+        bare("holders", found.holders.to_string()),
+        cell("effective", format!("{:.1}", figure.effective), range(|of| of.effective, 1)),
+        cell("hhi", format!("{:.0}", figure.hhi), range(|of| of.hhi, 0)),
+        cell("nakamoto_33", figure.nakamoto_33.to_string(), whole(|of| of.nakamoto_33)),
+        cell("nakamoto_50", figure.nakamoto_50.to_string(), whole(|of| of.nakamoto_50)),
+        cell("gini", format!("{:.3}", figure.gini), range(|of| of.gini, 3)),
+        cell("entropy", format!("{:.2}", figure.entropy), range(|of| of.entropy, 2)),
+        bare("largest_share", format!("{:.1} %", figure.largest_share * 100.0)),
+        bare("covered", format!("{:.1} %", found.covered * 100.0)),
     ];
-    if let Some(intervals) = &found.intervals {
-        let range = |[low, high]: [f64; 2], digits| format!("{low:.digits$}–{high:.digits$}");
-        let whole = |[low, high]: [usize; 2]| format!("{low}–{high}");
-        let ranges = [
-            String::new(),
-            range(intervals.effective, 1),
-            range(intervals.hhi, 0),
-            whole(intervals.nakamoto_33),
-            whole(intervals.nakamoto_50),
-            range(intervals.gini, 3),
-            range(intervals.entropy, 2),
-        ];
-        for (cell, range) in cells.iter_mut().zip(ranges) {
-            cell.range = range;
-        }
-    }
     Row { name, title, cells }
 }

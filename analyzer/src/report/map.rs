@@ -7,6 +7,7 @@ use askama::Template;
 use model::{Assessment, assessment::Level};
 
 use super::{
+    charts::Shapes,
     figure::{Figure, Table},
     words::plural,
     world::{self, Country, HEIGHT, Point, WIDTH},
@@ -89,17 +90,13 @@ pub(super) fn map(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
         0 => String::new(),
         more => format!("Of {more} more no country is known, as of those that are reached through Tor."),
     };
-    Ok(Figure {
-        name: "map".to_owned(),
-        title: "Where the servers are".to_owned(),
-        description: format!(
-            "A map of the world with a dot for each of {}, around the middle of the country that its address is in. {rest}",
-            plural(placed, "server")
-        ),
-        size: [WIDTH, HEIGHT],
-        shapes: drawn.render()?,
-        table: Table::new(["Country", "Servers", "Suspicious or dishonest"], rows),
-    })
+    let description = format!(
+        "A map of the world with a dot for each of {}, around the middle of the country that its address is in. {rest}",
+        plural(placed, "server")
+    );
+    let shapes = Shapes { size: [WIDTH, HEIGHT], markup: drawn.render()? };
+    let table = Table::new(["Country", "Servers", "Suspicious or dishonest"], rows);
+    Ok(Figure::new("map", "Where the servers are", description, shapes, table))
 }
 
 /// A name and where it can be written, below its circle or above it, without touching what is drawn already.

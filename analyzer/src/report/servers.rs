@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use electrum::text::printable;
-use model::{
-    Assessment, Finding,
-    finding::{Indicator, Tier},
-};
+use model::{Assessment, Finding, finding::Indicator};
 
 use super::{software::version, words::percent, world};
 use crate::{
@@ -103,18 +100,10 @@ fn line(row: &Row<'_>) -> Line {
 fn shown(finding: &Finding) -> Shown {
     Shown {
         indicator: finding.indicator,
-        tier: tier(finding.tier),
+        tier: finding.tier.name(),
         statement: printable(&finding.statement, LONGEST_STATEMENT),
         digest: finding.evidence.first().map(ToString::to_string).unwrap_or_default(),
         more: finding.evidence.len().saturating_sub(1),
-    }
-}
-
-fn tier(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Soft => "soft",
-        Tier::Medium => "medium",
-        Tier::Hard => "hard",
     }
 }
 
@@ -155,9 +144,9 @@ pub(super) fn held(assessments: &[Assessment]) -> Vec<Held> {
     for finding in assessments.iter().flat_map(|assessment| &assessment.findings) {
         *counts.entry(finding.indicator).or_default() += 1;
     }
-    let held = |Definition { indicator, tier: how, title, caveat, .. }: &Definition| {
+    let held = |Definition { indicator, tier, title, caveat, .. }: &Definition| {
         let servers = *counts.get(indicator)?;
-        Some(Held { indicator: *indicator, tier: tier(*how), title, caveat, servers })
+        Some(Held { indicator: *indicator, tier: tier.name(), title, caveat, servers })
     };
     catalogue().filter_map(held).collect()
 }

@@ -6,7 +6,6 @@ use model::{Assessment, assessment::VersionRange};
 
 use super::{
     charts::{Bar, bars},
-    drawings::figure,
     figure::{Figure, Table},
     words::plural,
 };
@@ -73,7 +72,7 @@ pub(super) fn figure_of(assessments: &[Assessment]) -> Result<Figure, askama::Er
         "What {} speak like, by how they write their answers. “Else” are those that call themselves something else.",
         plural(assessments.len(), "server")
     );
-    Ok(figure("software", "Software, by its fingerprint", description, bars(&drawn)?, table))
+    Ok(Figure::new("software", "Software, by its fingerprint", description, bars(&drawn)?, table))
 }
 
 #[cfg(test)]

@@ -11,17 +11,16 @@ use std::{
 use analyzer::{
     analysis::{Analysis, Beside},
     collect::{Collection, collect},
-    dossier::Dossier,
+    dossier::{self, Dossier},
     exposure::Play,
     identify::Knowledge,
-    reading::Reading,
     signs::Signs,
 };
 use anyhow::{Context as _, ensure};
 use electrum::{Host, Network};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use model::{Archive, Visit, assessment::Address, finding::Digest};
+use model::{Archive, Visit, assessment::Address};
 use scanner::{
     agenda::Profile,
     caller::{Caller, ClientName},
@@ -151,13 +150,7 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
-    let mut latest: Option<Timestamp> = None;
-    let mut keep = async |visit: &Visit| {
-        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-        dossier.take(&Reading::of(visit), Digest::of_visit(visit)?, knowledge);
-        latest = latest.max(Some(visit.started_at));
-        Ok(())
-    };
+    let mut keep = async |visit: &Visit| Ok(dossier::take(&mut dossiers, visit, knowledge)?);
     alone(async || {
         if let Some(objects) = history.objects(&caller, world, &mut keep).await? {
             caller.objects = Arc::new(objects).into();
@@ -165,7 +158,7 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         let places: Vec<usize> = (0..world.len()).collect();
         history.visits(&caller, world, &places, &ProgressBar::hidden(), &mut keep).await
     })?;
-    Ok(Collection { network: Network::Regtest, dossiers, latest })
+    Ok(Collection::of(Network::Regtest, dossiers))
 }
 
 /// What scans see of the world on sockets.
