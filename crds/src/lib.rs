@@ -1,0 +1,34 @@
+//! The custom resources: what people ask for ([`ScanCampaign`], [`ScanExclusion`]) and what they are told
+//! ([`ElectrumServer`]).
+//!
+//! The types are the one source: the YAML beside this crate, `docs/crds.md`, the rules that an API server applies and
+//! those that [`lint`](lint::lint) applies without one are all made from them. Nothing here talks to a cluster.
+
+pub mod campaign;
+pub mod exclusion;
+mod rules;
+mod schema;
+pub mod server;
+pub mod span;
+pub mod text;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+pub use campaign::{ScanCampaign, ScanCampaignSpec, ScanCampaignStatus};
+pub use exclusion::{ScanExclusion, ScanExclusionSpec, ScanExclusionStatus};
+pub use server::{ElectrumServer, ElectrumServerSpec, ElectrumServerStatus};
+pub use span::Span;
+pub use text::Text;
+
+/// The API group of all of them.
+pub const GROUP: &str = "electrumobservatory.org";
+
+/// Their version.
+pub const VERSION: &str = "v1alpha1";
+
+/// The definitions, in the order in which people meet them.
+#[must_use]
+pub fn all() -> [CustomResourceDefinition; 3] {
+    [ScanCampaign::crd(), ElectrumServer::crd(), ScanExclusion::crd()]
+}
