@@ -6,11 +6,14 @@
 
 pub mod campaign;
 pub mod exclusion;
+pub mod lint;
+pub mod reference;
 mod rules;
 mod schema;
 pub mod server;
 pub mod span;
 pub mod text;
+pub mod yaml;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;

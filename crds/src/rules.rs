@@ -8,7 +8,7 @@ pub(crate) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A minute of the day.
 pub(crate) const CLOCK: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
 /// Five fields.
-pub(crate) const CRON: &str = r"^\S+( +\S+){4}$";
+pub(crate) const CRON: &str = "^[-*/,0-9A-Za-z]+( +[-*/,0-9A-Za-z]+){4}$";
 /// The form of a time zone's IANA name.
 pub(crate) const TIME_ZONE: &str = "^[A-Za-z][-+_A-Za-z0-9]*(/[-+_A-Za-z0-9]+)*$";
 /// Printable ASCII that JSON does not escape.

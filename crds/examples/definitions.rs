@@ -1,2 +1,0 @@
-//! Prints the definitions as JSON.
-fn main() { println!("{}", serde_json::to_string_pretty(&crds::all()).unwrap()); }
