@@ -9,7 +9,7 @@ VENV    := $(TARGET)/notebook
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets browser notebook sample demo electrs grammars land evaluate bench clusters fmt
+.PHONY: help test lab proxies wallets browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this mach
 
 electrs: ## build electrs from crates.io; the tests then scan it too
 	$(PYTHON) tests/lab/lab.py electrs --dir $(LAB)
+
+crds: ## make crds/*.yaml and docs/crds.md from the Rust types of the custom resources
+	cargo run -p crds --example generate --locked
 
 grammars: ## make analyzer/grammars.json from the captured servers
 	cargo run -p analyzer --example grammars --locked

@@ -14,9 +14,16 @@ pub(crate) const TIME_ZONE: &str = "^[A-Za-z][-+_A-Za-z0-9]*(/[-+_A-Za-z0-9]+)*$
 /// Printable ASCII that JSON does not escape.
 pub(crate) const PLAIN: &str = r"^[ !#-\[\]-~]*$";
 
-/// CEL for a field as a duration. CEL knows no days.
-fn duration(field: &str) -> String {
-    format!("duration(self.{field}.endsWith('d') ? string(int(self.{field}.replace('d', '')) * 24) + 'h' : self.{field})")
+/// CEL for a field's whole seconds. CEL's own durations know no days, and an API server has no patience with rules that
+/// put texts together.
+fn seconds(field: &str) -> String {
+    let days = format!("int(self.{field}.substring(0, size(self.{field}) - 1)) * 86400");
+    format!("(self.{field}.endsWith('d') ? {days} : duration(self.{field}).getSeconds())")
+}
+
+/// CEL for what a duration of days always keeps, since nobody can write `0d`, and one of a finer unit may.
+fn shorter_than_days(field: &str, keeps: &str) -> String {
+    format!("self.{field}.endsWith('d') || duration(self.{field}) {keeps}")
 }
 
 /// What a campaign makes is named after it, and no name of those may be too long.
@@ -65,24 +72,22 @@ pub(crate) fn quorum_within_vantages() -> Rule {
 }
 
 pub(crate) fn window_within_retention() -> Rule {
-    Rule::new(format!("{} <= {}", duration("analysis.window"), duration("retention.visits")))
+    Rule::new(format!("{} <= {}", seconds("analysis.window"), seconds("retention.visits")))
         .message("analysis.window is longer than retention.visits: older visits are gone by then")
         .field_path(".analysis.window")
 }
 
 /// A duration that may not be shorter than this, nor on regtest than that.
 pub(crate) fn floor(field: &str, least: &str, on_regtest: &str) -> Rule {
-    Rule::new(format!(
-        "{} >= duration(self.network == 'regtest' ? '{on_regtest}' : '{least}')",
-        duration(field)
-    ))
+    let keeps = format!(">= duration(self.network == 'regtest' ? '{on_regtest}' : '{least}')");
+    Rule::new(shorter_than_days(field, &keeps))
     .message(format!("{field} must be at least {least} ({on_regtest} on regtest)").as_str())
     .field_path(format!(".{field}"))
 }
 
 /// A duration that may not be nothing.
 pub(crate) fn positive(field: &str) -> Rule {
-    Rule::new(format!("{} > duration('0s')", duration(field)))
+    Rule::new(shorter_than_days(field, "> duration('0s')"))
         .message(format!("{field} must be longer than nothing").as_str())
         .field_path(format!(".{field}"))
 }

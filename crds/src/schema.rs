@@ -10,10 +10,13 @@ use model::{
     finding::{Indicator, Tier},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Most characters of a condition's message.
-pub(crate) const CONDITION_MESSAGE: usize = 160;
+pub(crate) const CONDITION_MESSAGE: usize = 140;
+
+/// The form of a condition's type and reason.
+const NAME: &str = "^[A-Z][A-Za-z0-9]*$";
 
 macro_rules! schema {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
@@ -90,16 +93,21 @@ schema!(
     Conditions,
     |generator| {
         let mut condition = Condition::json_schema(generator);
-        for (field, most) in [("type", 16), ("reason", 32), ("message", CONDITION_MESSAGE)] {
-            if let Some(property) = condition.pointer_mut(&format!("/properties/{field}")) {
-                property["maxLength"] = json!(most);
+        let text = |most: usize, pattern: &str| json!({"type": "string", "maxLength": most, "pattern": pattern});
+        for (field, bounds) in [
+            ("type", text(16, NAME)),
+            ("status", json!({"type": "string", "enum": ["True", "False", "Unknown"]})),
+            ("reason", text(32, NAME)),
+            ("message", text(CONDITION_MESSAGE, r"^\P{Cc}*$")),
+            ("lastTransitionTime", Moment::json_schema(generator).to_value()),
+        ] {
+            let property = condition.pointer_mut(&format!("/properties/{field}")).and_then(Value::as_object_mut);
+            if let (Some(property), Value::Object(bounds)) = (property, bounds) {
+                property.extend(bounds);
             }
         }
-        if let Some(status) = condition.pointer_mut("/properties/status") {
-            status["enum"] = json!(["True", "False", "Unknown"]);
-        }
         json_schema!({
-            "type": "array", "items": condition, "maxItems": 6,
+            "type": "array", "items": condition, "maxItems": 5,
             "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"],
         })
     }

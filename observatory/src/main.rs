@@ -5,6 +5,7 @@ mod analyze;
 mod demo;
 mod evaluate;
 mod geoip;
+mod lint;
 mod output;
 mod plan;
 mod scan;
@@ -37,6 +38,7 @@ enum Command {
     Replay(analyze::replay::Arguments),
     Serve(serve::Arguments),
     Evaluate(evaluate::Arguments),
+    Lint(lint::Arguments),
 }
 
 #[tokio::main]
@@ -58,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Replay(arguments) => analyze::replay::run(&arguments).await,
         Command::Serve(arguments) => serve::run(&arguments).await,
         Command::Evaluate(arguments) => evaluate::run(&arguments).await,
+        Command::Lint(arguments) => lint::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

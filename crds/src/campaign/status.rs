@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Text,
+    Text, rules,
     schema::{Conditions, Moment},
 };
 
@@ -67,7 +67,7 @@ pub struct Counts {
 #[serde(rename_all = "camelCase")]
 pub struct VantageStatus {
     /// The vantage.
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = 20), regex(pattern = rules::LABEL))]
     pub name: String,
     /// Scanners that there should be.
     #[schemars(range(min = 0))]

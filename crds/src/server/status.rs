@@ -31,7 +31,7 @@ pub struct ElectrumServerStatus {
     pub reachability: Option<Reachability>,
     /// Its addresses, as last resolved, and where they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 6))]
+    #[schemars(length(max = 5))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["ip"]))]
     pub addresses: Vec<Address>,
     /// What it claims to be, and what it speaks like.
@@ -116,7 +116,7 @@ pub struct Uptime {
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The vantage.
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = 20), regex(pattern = rules::LABEL))]
     pub vantage: String,
     /// Whether it answers there. `Unknown` where the vantage abstains.
     pub state: State,

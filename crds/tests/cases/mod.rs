@@ -4,21 +4,22 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// A rule, with what keeps it and what breaks it.
-pub struct Case {
+pub(crate) struct Case {
     /// What it says.
-    pub name: String,
+    pub(crate) name: String,
     /// What was there before, where the rule is about a change.
-    pub old: Option<Value>,
+    pub(crate) old: Option<Value>,
     /// Keeps it.
-    pub good: Value,
+    pub(crate) good: Value,
     /// Breaks it.
-    pub bad: Value,
+    pub(crate) bad: Value,
     /// The field that is complained of.
-    pub field: String,
+    pub(crate) field: String,
     /// Part of the message.
-    pub message: String,
+    pub(crate) message: String,
     /// Whether only the lint sees it.
-    pub lint_only: bool,
+    #[allow(dead_code, reason = "the lint itself sees everything")]
+    pub(crate) lint_only: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +41,7 @@ struct Entry {
 }
 
 /// All of them.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let table: Table = serde_saphyr::from_str(include_str!("../rules.yaml")).expect("the table reads");
     let case = |entry: Entry| {
         let patched = |patch: &Value| {
