@@ -16,19 +16,14 @@ pub use self::{
     discovery::{ConfigMapKey, Discovery, SeedSource},
     politeness::{Budgets, Politeness},
     schedule::{Day, QuietHours, Schedule},
-    status::{
-        AnalysisStatus, AnalysisSummary, Counts, Lane, LaneStatus, ScanCampaignStatus, VantageStatus,
-    },
+    status::{AnalysisStatus, AnalysisSummary, Counts, Lane, LaneStatus, ScanCampaignStatus, VantageStatus},
     upkeep::{Analysis, Probes, Profile, Quorum, Retention},
     vantage::Vantage,
 };
-use crate::{
-    rules,
-    schema::NetworkName,
-};
+use crate::{rules, schema::NetworkName};
 
 /// A campaign: one Bitcoin network whose Electrum servers are found, visited and judged, by a small fleet of scanners.
-#[derive(CustomResource, JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "electrumobservatory.org",
     version = "v1alpha1",

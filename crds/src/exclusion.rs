@@ -1,18 +1,17 @@
 //! `ScanExclusion`: a wish to be left alone, which every campaign honours.
 
+#![expect(clippy::duplicated_attributes, reason = "each column has a type of its own")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    rules,
-    schema::Conditions,
-};
+use crate::{rules, schema::Conditions};
 
 /// Who is to be left alone. Every campaign of the cluster honours it at once: nobody visits them or looks up their
 /// names.
-#[derive(CustomResource, JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "electrumobservatory.org",
     version = "v1alpha1",
@@ -23,8 +22,18 @@ use crate::{
     category = "observatory",
     doc = "Who is to be left alone. Every campaign of the cluster honours it at once: nobody visits them or looks up their names.",
     printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason"),
-    printcolumn(name = "Servers", type_ = "integer", json_path = ".status.servers", description = "Known servers that it covers"),
-    printcolumn(name = "Applied", type_ = "string", json_path = ".status.conditions[?(@.type==\"Applied\")].status", description = "Whether every campaign has it"),
+    printcolumn(
+        name = "Servers",
+        type_ = "integer",
+        json_path = ".status.servers",
+        description = "Known servers that it covers"
+    ),
+    printcolumn(
+        name = "Applied",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Applied\")].status",
+        description = "Whether every campaign has it"
+    ),
     printcolumn(name = "Hosts", type_ = "string", json_path = ".spec.hosts", priority = "1"),
     printcolumn(name = "Domains", type_ = "string", json_path = ".spec.domains", priority = "1"),
     printcolumn(name = "CIDRs", type_ = "string", json_path = ".spec.cidrs", priority = "1"),
@@ -37,17 +46,26 @@ use crate::{
 pub struct ScanExclusionSpec {
     /// Hosts, exactly these: `electrum.example.org`, `192.0.2.7`, an onion. Ports play no part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 253), regex(pattern = r"^\[?[^\s/\[\]*]+\]?$")))]
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 1, max = 253), regex(pattern = r"^\[?[^\s/\[\]*]+\]?$"))
+    )]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub hosts: Vec<String>,
     /// Domains, each with every name beneath it: `example.org`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 253), regex(pattern = r"^[^\s/:.*][^\s/:*]*$")))]
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 1, max = 253), regex(pattern = r"^[^\s/:.*][^\s/:*]*$"))
+    )]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub domains: Vec<String>,
     /// Networks, each with every address in it: `192.0.2.0/24`, `2001:db8::/32`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 256), inner(length(min = 4, max = 50), regex(pattern = "^[0-9a-fA-F.:]+/[0-9]{1,3}$")))]
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 4, max = 50), regex(pattern = "^[0-9a-fA-F.:]+/[0-9]{1,3}$"))
+    )]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub cidrs: Vec<String>,
     /// Why, for whoever wonders later. It shows on the servers that it covers.
@@ -56,7 +74,7 @@ pub struct ScanExclusionSpec {
 }
 
 /// How far an exclusion has come.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanExclusionStatus {
     /// The generation of the spec that this status speaks of.

@@ -88,7 +88,8 @@ fn name_of(document: &Value) -> String {
 
 fn complaints(document: &Value, probe: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
     let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let Some(definition) = crate::all().into_iter().find(|definition| definition.spec.names.kind == kind) else {
+    let Some(definition) = crate::all().into_iter().find(|definition| definition.spec.names.kind == kind)
+    else {
         return vec![Complaint::new("kind", format!("{kind:?} is no kind of {GROUP}/{VERSION}"))];
     };
     if document["apiVersion"] != format!("{GROUP}/{VERSION}") {
@@ -106,7 +107,9 @@ fn complaints(document: &Value, probe: &dyn Fn(&str) -> bool) -> Vec<Complaint> 
     }
     let mut found = rules(&schema, &document);
     found.extend(match kind {
-        "ScanCampaign" => means(document, |campaign: &ScanCampaign| meaning::of_campaign(&campaign.spec, probe)),
+        "ScanCampaign" => {
+            means(document, |campaign: &ScanCampaign| meaning::of_campaign(&campaign.spec, probe))
+        }
         "ElectrumServer" => means(document, |server: &ElectrumServer| meaning::of_server(&server.spec)),
         _ => means(document, |exclusion: &ScanExclusion| meaning::of_exclusion(&exclusion.spec)),
     });

@@ -29,7 +29,11 @@ pub fn markdown() -> String {
     text
 }
 
-fn resource(text: &mut String, definition: &CustomResourceDefinition, version: &CustomResourceDefinitionVersion) {
+fn resource(
+    text: &mut String,
+    definition: &CustomResourceDefinition,
+    version: &CustomResourceDefinitionVersion,
+) {
     let Some(schema) = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()) else {
         return;
     };
@@ -76,7 +80,8 @@ fn fields(text: &mut String, schema: &JSONSchemaProps, within: &str) {
             text,
             "| {shown} | {} | {} | {} | {} |",
             type_of(field),
-            default.map_or_else(String::new, |default| format!("`{}`", default.0.to_string().trim_matches('"'))),
+            default
+                .map_or_else(String::new, |default| format!("`{}`", default.0.to_string().trim_matches('"'))),
             bounds(field).join("; "),
             field.description.as_deref().unwrap_or_default().replace('\n', " ").replace('|', "\\|"),
         );

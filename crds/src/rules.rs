@@ -34,11 +34,15 @@ pub(crate) fn campaign_name() -> Rule {
 }
 
 pub(crate) fn network_immutable() -> Rule {
-    Rule::new("self.network == oldSelf.network").message("network cannot be changed: create another resource").field_path(".network")
+    Rule::new("self.network == oldSelf.network")
+        .message("network cannot be changed: create another resource")
+        .field_path(".network")
 }
 
 pub(crate) fn host_immutable() -> Rule {
-    Rule::new("self.host == oldSelf.host").message("host cannot be changed: create another resource").field_path(".host")
+    Rule::new("self.host == oldSelf.host")
+        .message("host cannot be changed: create another resource")
+        .field_path(".host")
 }
 
 pub(crate) fn contact_on_mainnet() -> Rule {
@@ -81,8 +85,8 @@ pub(crate) fn window_within_retention() -> Rule {
 pub(crate) fn floor(field: &str, least: &str, on_regtest: &str) -> Rule {
     let keeps = format!(">= duration(self.network == 'regtest' ? '{on_regtest}' : '{least}')");
     Rule::new(shorter_than_days(field, &keeps))
-    .message(format!("{field} must be at least {least} ({on_regtest} on regtest)").as_str())
-    .field_path(format!(".{field}"))
+        .message(format!("{field} must be at least {least} ({on_regtest} on regtest)").as_str())
+        .field_path(format!(".{field}"))
 }
 
 /// A duration that may not be nothing.
@@ -97,7 +101,8 @@ pub(crate) fn seeds_or_seeds_from() -> Rule {
 }
 
 pub(crate) fn quiet_hours_last() -> Rule {
-    Rule::new("self.from != self.to").message("quiet hours begin and end in the same minute: use suspend to stop for good")
+    Rule::new("self.from != self.to")
+        .message("quiet hours begin and end in the same minute: use suspend to stop for good")
 }
 
 pub(crate) fn excludes_somebody() -> Rule {

@@ -1,5 +1,7 @@
 //! `ElectrumServer`: one server, and what is known of it.
 
+#![expect(clippy::duplicated_attributes, reason = "each column has a type of its own")]
+
 mod status;
 mod suspicion;
 
@@ -10,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     status::{
-        Address, ElectrumServerStatus, Features, Identified, Latency, Protocol, Reachability, Software, State, Tip, Tls,
-        Uptime, Verdict,
+        Address, ElectrumServerStatus, Features, Identified, Latency, Protocol, Reachability, Software,
+        State, Tip, Tls, Uptime, Verdict,
     },
     suspicion::{Finding, Group, Suspicion},
 };
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// One Electrum server: found by a campaign, or named by a person.
-#[derive(CustomResource, JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "electrumobservatory.org",
     version = "v1alpha1",
@@ -38,19 +40,61 @@ use crate::{
     selectable = ".status.reachability.state",
     selectable = ".status.suspicion.level",
     printcolumn(name = "Server", type_ = "string", json_path = ".spec.host", description = "The host"),
-    printcolumn(name = "Network", type_ = "string", json_path = ".spec.network", description = "The Bitcoin network"),
+    printcolumn(
+        name = "Network",
+        type_ = "string",
+        json_path = ".spec.network",
+        description = "The Bitcoin network"
+    ),
     printcolumn(name = "State", type_ = "string", json_path = ".status.reachability.state"),
-    printcolumn(name = "Software", type_ = "string", json_path = ".status.software.identified.name", description = "What it speaks like"),
-    printcolumn(name = "Uptime", type_ = "number", json_path = ".status.reachability.uptime.week", description = "Percent of the visits of seven days that it answered"),
-    printcolumn(name = "Score", type_ = "integer", json_path = ".status.suspicion.score", description = "0 to 100"),
+    printcolumn(
+        name = "Software",
+        type_ = "string",
+        json_path = ".status.software.identified.name",
+        description = "What it speaks like"
+    ),
+    printcolumn(
+        name = "Uptime",
+        type_ = "number",
+        json_path = ".status.reachability.uptime.week",
+        description = "Percent of the visits of seven days that it answered"
+    ),
+    printcolumn(
+        name = "Score",
+        type_ = "integer",
+        json_path = ".status.suspicion.score",
+        description = "0 to 100"
+    ),
     printcolumn(name = "Level", type_ = "string", json_path = ".status.suspicion.level"),
-    printcolumn(name = "Claims", type_ = "string", json_path = ".status.software.claimed", priority = "1", description = "What it calls itself"),
-    printcolumn(name = "Country", type_ = "string", json_path = ".status.addresses[0].country", priority = "1"),
+    printcolumn(
+        name = "Claims",
+        type_ = "string",
+        json_path = ".status.software.claimed",
+        priority = "1",
+        description = "What it calls itself"
+    ),
+    printcolumn(
+        name = "Country",
+        type_ = "string",
+        json_path = ".status.addresses[0].country",
+        priority = "1"
+    ),
     printcolumn(name = "AS", type_ = "integer", json_path = ".status.addresses[0].asn", priority = "1"),
     printcolumn(name = "Tip", type_ = "integer", json_path = ".status.tip.height", priority = "1"),
-    printcolumn(name = "P50ms", type_ = "integer", json_path = ".status.reachability.latency.p50Ms", priority = "1"),
+    printcolumn(
+        name = "P50ms",
+        type_ = "integer",
+        json_path = ".status.reachability.latency.p50Ms",
+        priority = "1"
+    ),
     printcolumn(name = "Group", type_ = "string", json_path = ".status.suspicion.group.id", priority = "1"),
-    printcolumn(name = "Finding", type_ = "string", json_path = ".status.suspicion.findings[0].statement", priority = "1", description = "What weighs most"),
+    printcolumn(
+        name = "Finding",
+        type_ = "string",
+        json_path = ".status.suspicion.findings[0].statement",
+        priority = "1",
+        description = "What weighs most"
+    ),
     printcolumn(name = "Seen", type_ = "date", json_path = ".status.reachability.lastSeen", priority = "1"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -64,7 +108,10 @@ pub struct ElectrumServerSpec {
     #[schemars(with = "NetworkName")]
     pub network: Network,
     /// The host: a name, an address, or a v3 onion. In lower case, without a port. Cannot be changed.
-    #[schemars(length(min = 2, max = 253), regex(pattern = r"^[0-9a-z]([-._:0-9a-z]*[0-9a-z])?$|^[0-9a-f:]+$"))]
+    #[schemars(
+        length(min = 2, max = 253),
+        regex(pattern = r"^[0-9a-z]([-._:0-9a-z]*[0-9a-z])?$|^[0-9a-f:]+$")
+    )]
     pub host: String,
     /// Where it listens.
     #[schemars(length(min = 1, max = 8))]
@@ -82,7 +129,7 @@ pub struct ElectrumServerSpec {
 }
 
 /// A place where a server listens.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
     /// The port.

@@ -12,8 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct Span(Duration);
 
 /// What [`Span`] reads, as an API server checks it. The numbers of digits keep it below 300 years.
-pub(crate) const PATTERN: &str =
-    "^([1-9][0-9]{0,3}d|[0-9]{1,5}h([0-9]{1,2}m)?([0-9]{1,2}s)?|[0-9]{1,6}m([0-9]{1,2}s)?|[0-9]{1,8}s|[0-9]{1,9}ms)$";
+pub(crate) const PATTERN: &str = "^([1-9][0-9]{0,3}d|[0-9]{1,5}h([0-9]{1,2}m)?([0-9]{1,2}s)?|[0-9]{1,6}m([0-9]{1,2}s)?|[0-9]{1,8}s|[0-9]{1,9}ms)$";
 
 /// The text is no duration.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

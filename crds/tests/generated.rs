@@ -44,7 +44,13 @@ fn columns() {
         let _ = writeln!(text, "{}", definition.spec.names.kind);
         for column in definition.spec.versions[0].additional_printer_columns.iter().flatten() {
             let wide = if column.priority == Some(1) { "-o wide" } else { "" };
-            let _ = writeln!(text, "  {:<10} {:<8} {wide:<8} {}", column.name.to_uppercase(), column.type_, column.json_path);
+            let _ = writeln!(
+                text,
+                "  {:<10} {:<8} {wide:<8} {}",
+                column.name.to_uppercase(),
+                column.type_,
+                column.json_path
+            );
         }
     }
     insta::assert_snapshot!(text);
@@ -65,10 +71,16 @@ fn the_examples_lint_clean_once_mainnet_has_a_contact() {
 
 #[test]
 fn what_is_no_resource_of_ours_is_said_to_be_none() {
-    let lint = |text: &str| crds::lint::lint(text, |_| true).iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(lint("kind: ConfigMap\napiVersion: v1"), ["document 1: holds no resource of electrumobservatory.org/v1alpha1"]);
+    let lint =
+        |text: &str| crds::lint::lint(text, |_| true).iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
-        lint("kind: ConfigMap\napiVersion: v1\n---\nkind: Scan\napiVersion: electrumobservatory.org/v1alpha1"),
+        lint("kind: ConfigMap\napiVersion: v1"),
+        ["document 1: holds no resource of electrumobservatory.org/v1alpha1"]
+    );
+    assert_eq!(
+        lint(
+            "kind: ConfigMap\napiVersion: v1\n---\nkind: Scan\napiVersion: electrumobservatory.org/v1alpha1"
+        ),
         ["document 2, Scan/, kind: \"Scan\" is no kind of electrumobservatory.org/v1alpha1"]
     );
     assert!(lint("a: [").iter().all(|line| line.starts_with("document 1: not YAML")));

@@ -13,7 +13,8 @@ fn said(resource: &Value) -> Vec<(String, String)> {
 
 /// What the rules say of a change.
 fn said_of_change(old: &Value, new: &Value) -> Vec<(String, String)> {
-    let definition = crds::all().into_iter().find(|d| new["kind"] == d.spec.names.kind).expect("a kind of ours");
+    let definition =
+        crds::all().into_iter().find(|d| new["kind"] == d.spec.names.kind).expect("a kind of ours");
     let schema = definition.spec.versions[0].schema.as_ref().expect("a schema");
     let schema = serde_json::to_value(&schema.open_api_v3_schema).expect("writes");
     match Validator::new().validate(&schema, new, Some(old)) {
@@ -34,7 +35,8 @@ fn each_accepts_the_good_and_refuses_the_bad() {
         if !good.is_empty() {
             wrong.push(format!("{}: the good is refused: {good:?}", case.name));
         }
-        let meant = |(field, message): &(String, String)| *field == case.field && message.contains(&case.message);
+        let meant =
+            |(field, message): &(String, String)| *field == case.field && message.contains(&case.message);
         if bad.len() != 1 || !bad.iter().all(meant) {
             wrong.push(format!("{}: of the bad is said: {bad:?}", case.name));
         }

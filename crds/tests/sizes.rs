@@ -20,12 +20,18 @@ fn statuses() -> Vec<(String, Value)> {
 /// A value that fills a schema to its bounds, with texts of these characters.
 fn full(schema: &Value, characters: &[char]) -> Value {
     let bound = |name: &str| {
-        usize::try_from(schema[name].as_u64().unwrap_or_else(|| panic!("no {name} in {schema}"))).expect("small")
+        usize::try_from(schema[name].as_u64().unwrap_or_else(|| panic!("no {name} in {schema}")))
+            .expect("small")
     };
     match schema["type"].as_str().expect("a type") {
         "object" => {
             let properties = schema["properties"].as_object().expect("known fields");
-            Value::Object(properties.iter().map(|(name, inner)| (name.clone(), full(inner, characters))).collect::<Map<_, _>>())
+            Value::Object(
+                properties
+                    .iter()
+                    .map(|(name, inner)| (name.clone(), full(inner, characters)))
+                    .collect::<Map<_, _>>(),
+            )
         }
         "array" => Value::Array(vec![full(&schema["items"], characters); bound("maxItems")]),
         "string" => match schema["enum"].as_array() {

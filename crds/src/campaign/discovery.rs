@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules;
 
 /// How servers are found.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Discovery {
     /// Begin with the servers that the Electrum wallet ships for the network.
@@ -45,7 +45,7 @@ impl Default for Discovery {
 }
 
 /// Servers to begin with: a list that stands here, or one in a ConfigMap.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     rules::seeds_or_seeds_from(),
@@ -66,7 +66,7 @@ pub struct SeedSource {
 }
 
 /// A key of a ConfigMap in the campaign's namespace.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKey {
     /// The name of the ConfigMap.

@@ -6,33 +6,24 @@ use serde::{Deserialize, Serialize};
 use crate::Span;
 
 /// Who we say we are, and what we may ask of others.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Politeness {
     /// Where an operator of a server can reach a person who stops the scan: an address of mail or a web page. Every
     /// server is told, as part of the client's name. Required on mainnet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 120), regex(pattern = r"^[!-~]+$"))]
+    #[schemars(length(min = 3, max = 100), regex(pattern = r"^[!-~]+( [!-~]+)*$"))]
     pub contact: Option<String>,
-    /// The name that servers are greeted with, before the contact.
+    /// The name that servers are greeted with, before the contact. By default `electrum-observatory` and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40), regex(pattern = r"^[!-~]+( [!-~]+)*$"))]
-    pub client_name: String,
+    pub client_name: Option<String>,
     /// The least time between connections, over all scanners and vantages together.
     pub budgets: Budgets,
 }
 
-impl Default for Politeness {
-    fn default() -> Self {
-        Self {
-            contact: None,
-            client_name: "electrum-observatory".to_owned(),
-            budgets: Budgets::default(),
-        }
-    }
-}
-
 /// The least time between connections. They may be longer than these floors and never shorter, but on regtest.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Budgets {
     /// Between two connections to one server. At least `10s`; on regtest `0s`.

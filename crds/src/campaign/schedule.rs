@@ -3,13 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Span,
-    rules,
-};
+use crate::{Span, rules};
 
 /// How often each lane visits a server. Durations are `90s`, `10m`, `1h30m`, `30d`.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Schedule {
     /// How often a server is asked who is there and which chain it is on. At least `1m`; on regtest `1s`.
@@ -47,7 +44,7 @@ impl Default for Schedule {
 }
 
 /// A part of the day in which nobody is visited. Where it ends before it begins it lasts past midnight.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     rules::quiet_hours_last(),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What is known of a campaign. Written by the operator; `analysis` by the analyzer.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanCampaignStatus {
     /// The generation of the spec that this status speaks of.
@@ -41,7 +41,7 @@ pub struct ScanCampaignStatus {
 }
 
 /// How many servers there are.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Servers that are known.
@@ -63,7 +63,7 @@ pub struct Counts {
 }
 
 /// How the scanners of a vantage are.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VantageStatus {
     /// The vantage.
@@ -101,7 +101,7 @@ pub enum Lane {
 }
 
 /// How far a lane has come.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LaneStatus {
     /// The lane.
@@ -121,7 +121,7 @@ pub struct LaneStatus {
 }
 
 /// What the latest analysis found.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisStatus {
     /// When it ended.
@@ -140,7 +140,7 @@ pub struct AnalysisStatus {
 }
 
 /// Figures of an analysis; all of them are in the report.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisSummary {
     /// Servers that were judged.

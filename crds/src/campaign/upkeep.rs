@@ -3,13 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Span,
-    rules,
-};
+use crate::{Span, rules};
 
 /// What servers are asked.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Probes {
     /// `Light`: who is there, which chain, how fast. `Deep`: the whole catalogue of docs/probes.md.
@@ -32,7 +29,7 @@ pub enum Profile {
 }
 
 /// How many vantages must agree.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Quorum {
     /// How many vantages must have failed to reach a server before its condition Reachable is False. Where it is not
@@ -52,7 +49,7 @@ impl Quorum {
 }
 
 /// When what was seen is analysed.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Analysis {
     /// When, as cron writes it: minute, hour, day of the month, month, day of the week.
@@ -67,16 +64,12 @@ pub struct Analysis {
 
 impl Default for Analysis {
     fn default() -> Self {
-        Self {
-            schedule: "17 3 * * *".to_owned(),
-            time_zone: "UTC".to_owned(),
-            window: Span::from_days(30),
-        }
+        Self { schedule: "17 3 * * *".to_owned(), time_zone: "UTC".to_owned(), window: Span::from_days(30) }
     }
 }
 
 /// How long what is known is kept.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [
     rules::positive("unseenServers"),

@@ -10,7 +10,7 @@ use crate::rules;
 
 /// A place from which servers are visited. Several in different networks tell a server that is down from a way that
 /// is, and one that lies to some from one that lies to all.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Vantage {
     /// What it is called, in visits and verdicts: lower-case letters, digits and `-`.
@@ -27,7 +27,10 @@ pub struct Vantage {
     /// A SOCKS5 proxy that everything goes through, names included: `socks5://tor:9050`. No password: a resource is no
     /// place for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 280), regex(pattern = r"^socks5h?://(\[[0-9a-fA-F:.]+\]|[-._a-zA-Z0-9]+):[0-9]{1,5}$"))]
+    #[schemars(
+        length(max = 280),
+        regex(pattern = r"^socks5h?://(\[[0-9a-fA-F:.]+\]|[-._a-zA-Z0-9]+):[0-9]{1,5}$")
+    )]
     pub proxy: Option<String>,
     /// A name server that is asked instead of the pod's: `9.9.9.9:53`, `[2620:fe::fe]:53`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +39,10 @@ pub struct Vantage {
     /// Servers known to be good, `ssl://example.org:50002`. While none of them answers, the vantage's own network is
     /// taken to be broken, and it says of nobody that they are down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4), inner(length(min = 8, max = 300), regex(pattern = r"^(tcp|ssl|ws|wss)://\S+:[0-9]{1,5}$")))]
+    #[schemars(
+        length(max = 4),
+        inner(length(min = 8, max = 300), regex(pattern = r"^(tcp|ssl|ws|wss)://\S+:[0-9]{1,5}$"))
+    )]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub canary: Vec<String>,
     /// Labels of the nodes that the scanners run on.

@@ -15,7 +15,11 @@ fn about(field: impl Into<String>, verdict: Result<(), String>) -> Option<Compla
     verdict.err().map(|message| Complaint::new(field, message))
 }
 
-fn each<'a>(field: &str, texts: &'a [String], verdict: impl Fn(&'a str) -> Result<(), String>) -> Vec<Complaint> {
+fn each<'a>(
+    field: &str,
+    texts: &'a [String],
+    verdict: impl Fn(&'a str) -> Result<(), String>,
+) -> Vec<Complaint> {
     let numbered = texts.iter().enumerate();
     numbered.filter_map(|(n, text)| about(format!("{field}[{n}]"), verdict(text))).collect()
 }

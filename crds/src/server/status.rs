@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What is known of a server. Written by the operator; `suspicion` by the analyzer.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ElectrumServerStatus {
     /// The generation of the spec that this status speaks of.
@@ -67,7 +67,7 @@ pub enum State {
 }
 
 /// Whether a server answers, and since when.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reachability {
     /// The verdict of the vantages together.
@@ -94,7 +94,7 @@ pub struct Reachability {
 }
 
 /// Percent of the visits that a server answered, rounded to a tenth. None where nobody visited it.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Uptime {
     /// Of the last 24 hours.
@@ -112,7 +112,7 @@ pub struct Uptime {
 }
 
 /// What one vantage says of a server.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The vantage.
@@ -130,7 +130,7 @@ pub struct Verdict {
 }
 
 /// Milliseconds from a question to its answer, over the last 24 hours.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
     /// Half of the answers are faster.
@@ -142,7 +142,7 @@ pub struct Latency {
 }
 
 /// An address, and where it is.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     /// The address.
@@ -162,7 +162,7 @@ pub struct Address {
 }
 
 /// A claim, and what the bytes say.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Software {
     /// What it calls itself.
@@ -178,7 +178,7 @@ pub struct Software {
 }
 
 /// Versions of one implementation.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identified {
     /// `ElectrumX`.
@@ -194,7 +194,7 @@ pub struct Identified {
 }
 
 /// A range of protocol versions.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
     /// The oldest.
@@ -204,7 +204,7 @@ pub struct Protocol {
 }
 
 /// What a server shows when it shakes hands.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
     /// Whom the certificate names.
@@ -225,7 +225,7 @@ pub struct Tls {
 }
 
 /// A block.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tip {
     /// Its height.
@@ -238,7 +238,7 @@ pub struct Tip {
 }
 
 /// What a server says of itself.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Features {
     /// The hash of the first block of its chain.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What is held against a server, and what that rests on. `observatory replay` recomputes it from the archive.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspicion {
     /// 0 to 100.
@@ -49,7 +49,7 @@ pub struct Suspicion {
 }
 
 /// Membership of a group of servers.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// The group's id, which stays the same from run to run as long as most members do.
@@ -64,7 +64,7 @@ pub struct Group {
 }
 
 /// Something that is held against a server.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The indicator: a number of docs/indicators.md.
