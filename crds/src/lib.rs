@@ -20,6 +20,7 @@ use kube::CustomResourceExt as _;
 
 pub use campaign::{ScanCampaign, ScanCampaignSpec, ScanCampaignStatus};
 pub use exclusion::{ScanExclusion, ScanExclusionSpec, ScanExclusionStatus};
+pub use schema::CONDITION_MESSAGE;
 pub use server::{ElectrumServer, ElectrumServerSpec, ElectrumServerStatus};
 pub use span::Span;
 pub use text::Text;

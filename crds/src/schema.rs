@@ -12,8 +12,8 @@ use model::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-/// Most characters of a condition's message.
-pub(crate) const CONDITION_MESSAGE: usize = 140;
+/// Most characters of a condition's message. Its type has at most 16 and its reason 32, letters and digits.
+pub const CONDITION_MESSAGE: usize = 140;
 
 /// The form of a condition's type and reason.
 const NAME: &str = "^[A-Z][A-Za-z0-9]*$";
