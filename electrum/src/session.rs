@@ -242,7 +242,8 @@ impl Channel {
     async fn close(&mut self) -> Result<(), SessionError> {
         match self {
             Self::Lines(lines) => lines.stream.shutdown().await?,
-            Self::Messages(socket) => socket.close(None).await?,
+            // Named in full: where a box of a sink is a sink too, `socket.close` would be another one.
+            Self::Messages(socket) => WebSocketStream::close(socket, None).await?,
         }
         Ok(())
     }

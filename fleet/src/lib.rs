@@ -4,7 +4,12 @@
 //! This crate opens no connection to a server under study and concludes nothing; what a record of a server says is the
 //! scanner's business.
 
+mod address;
+mod connect;
 pub mod error;
 pub mod schedule;
+mod told;
 
+pub use address::Address;
+pub use connect::{Credentials, Redis};
 pub use error::FleetError;
