@@ -72,8 +72,9 @@ impl fmt::Display for Subject {
 pub struct Enrolment {
     /// Who.
     pub subject: Subject,
-    /// What is known of it. Where the subject is known already its record stays as it is.
-    pub record: Vec<u8>,
+    /// What discovery knows of it: where it listens, who told of it. Where the subject is known already this takes
+    /// the place of what was known.
+    pub listing: Vec<u8>,
     /// In which lanes, and how long from now until it is due for the first time. Lanes it is in already stay as
     /// they are.
     pub lanes: Vec<(Lane, Duration)>,
@@ -105,7 +106,9 @@ pub struct Claim {
     pub token: u64,
     /// When it was due.
     pub due: Timestamp,
-    /// What is known of it.
+    /// What discovery knows of it.
+    pub listing: Vec<u8>,
+    /// What visits taught about it; empty before the first.
     pub record: Vec<u8>,
 }
 
@@ -129,7 +132,7 @@ pub struct Report<'a> {
     pub doubtful: bool,
     /// Whether the server counts as up or down by it; none where it says nothing about that.
     pub up: Option<bool>,
-    /// What is known of the subject now.
+    /// What visits taught about the subject by now.
     pub record: &'a [u8],
 }
 
@@ -163,14 +166,14 @@ pub struct Status {
 
 /// Who is visited when, and by which worker.
 pub trait Schedule: Send + Sync {
-    /// Puts subjects on the schedule; gives the number of those that were not on it. A record has at most
+    /// Puts subjects on the schedule; gives the number of those that were not on it. Listings and records have at most
     /// [`MOST_RECORD`] bytes.
     fn enrol(&self, subjects: &[Enrolment]) -> impl Future<Output = Result<usize, FleetError>> + Send;
 
     /// Takes subjects off the schedule, with all that is kept of them. Claims on them are over.
     fn retire(&self, subjects: &[Subject]) -> impl Future<Output = Result<(), FleetError>> + Send;
 
-    /// Every subject and its record, in pages: give the cursor back to go on, until there is none. A subject may come
+    /// Every subject and its listing, in pages: give the cursor back to go on, until there is none. A subject may come
     /// twice, and one that is put on the schedule in the meantime may not come.
     #[expect(clippy::type_complexity, reason = "a page and where the next begins")]
     fn subjects(
@@ -211,9 +214,31 @@ pub trait Schedule: Send + Sync {
         claims: &[(&Claim, Option<Duration>)],
     ) -> impl Future<Output = Result<Vec<Fenced>, FleetError>> + Send;
 
+    /// Leaves word for whoever claims the campaign, at most [`MOST_WORDS`]; false where there is no room.
+    fn tell(&self, word: &[u8]) -> impl Future<Output = Result<bool, FleetError>> + Send;
+
+    /// The first words that were left, at most so many.
+    fn told(&self, most: usize) -> impl Future<Output = Result<Vec<Vec<u8>>, FleetError>> + Send;
+
+    /// Takes away the first words, which the claim's holder has dealt with.
+    fn forget(
+        &self,
+        claim: &Claim,
+        words: usize,
+    ) -> impl Future<Output = Result<Fenced, FleetError>> + Send;
+
+    /// What the whole campaign keeps under a name, if anything.
+    fn kept(&self, name: &str) -> impl Future<Output = Result<Option<Vec<u8>>, FleetError>> + Send;
+
+    /// Has the whole campaign keep something under a name, where it keeps nothing there yet.
+    fn keep(&self, name: &str, what: &[u8]) -> impl Future<Output = Result<(), FleetError>> + Send;
+
     /// How all of it stands.
     fn status(&self) -> impl Future<Output = Result<Status, FleetError>> + Send;
 }
 
-/// Most bytes of a record.
+/// Most bytes of a listing or a record.
 pub const MOST_RECORD: usize = 4_096;
+
+/// Most words that wait for whoever claims the campaign.
+pub const MOST_WORDS: usize = 1_000;
