@@ -5,11 +5,16 @@
 //! scanner's business.
 
 mod address;
+mod clock;
 mod connect;
 pub mod error;
+mod rendezvous;
 pub mod schedule;
 mod told;
+mod uptime;
 
 pub use address::Address;
+pub use clock::Clock;
 pub use connect::{Credentials, Redis};
 pub use error::FleetError;
+pub use uptime::Uptime;

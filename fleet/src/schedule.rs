@@ -2,13 +2,18 @@
 //!
 //! All implementations pass one suite (`tests/conformance`). Times are those of the shared clock, which is the store's own.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use electrum::Host;
 use jiff::Timestamp;
 use model::Visit;
 
-use crate::FleetError;
+use crate::{FleetError, uptime::Uptime};
+
+mod memory;
+mod table;
+
+pub use memory::{Memory, MemorySchedule, Waiting};
 
 /// One campaign, seen from one vantage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +51,16 @@ impl Lane {
             Self::Watch => "watch",
         }
     }
+
+    /// Its place in [`Self::ALL`], and in scripts (which count from 1).
+    fn index(self) -> usize {
+        match self {
+            Self::Discovery => 0,
+            Self::Liveness => 1,
+            Self::Deep => 2,
+            Self::Watch => 3,
+        }
+    }
 }
 
 /// What a claim is about.
@@ -67,6 +82,17 @@ impl fmt::Display for Subject {
     }
 }
 
+impl FromStr for Subject {
+    type Err = electrum::endpoint::EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "@campaign" => Ok(Self::Campaign),
+            host => host.parse().map(Self::Server),
+        }
+    }
+}
+
 /// A subject that is to be on the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrolment {
@@ -83,7 +109,7 @@ pub struct Enrolment {
 /// What a worker asks for.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
-    /// Who asks. Must be present (see [`Schedule::attend`]).
+    /// Who asks. Subjects belong to it only while it is present (see [`Schedule::attend`]).
     pub worker: &'a str,
     /// From these lanes, in this order.
     pub lanes: &'a [Lane],
@@ -214,18 +240,15 @@ pub trait Schedule: Send + Sync {
         claims: &[(&Claim, Option<Duration>)],
     ) -> impl Future<Output = Result<Vec<Fenced>, FleetError>> + Send;
 
-    /// Leaves word for whoever claims the campaign, at most [`MOST_WORDS`]; false where there is no room.
+    /// Leaves word for whoever claims the campaign from this vantage, at most [`MOST_WORDS`] of [`MOST_RECORD`] bytes;
+    /// false where there is no room.
     fn tell(&self, word: &[u8]) -> impl Future<Output = Result<bool, FleetError>> + Send;
 
     /// The first words that were left, at most so many.
     fn told(&self, most: usize) -> impl Future<Output = Result<Vec<Vec<u8>>, FleetError>> + Send;
 
-    /// Takes away the first words, which the claim's holder has dealt with.
-    fn forget(
-        &self,
-        claim: &Claim,
-        words: usize,
-    ) -> impl Future<Output = Result<Fenced, FleetError>> + Send;
+    /// Takes away the first words, which the claim's holder has dealt with. Said again it takes away more.
+    fn forget(&self, claim: &Claim, words: usize) -> impl Future<Output = Result<Fenced, FleetError>> + Send;
 
     /// What the whole campaign keeps under a name, if anything.
     fn kept(&self, name: &str) -> impl Future<Output = Result<Option<Vec<u8>>, FleetError>> + Send;
@@ -235,6 +258,12 @@ pub trait Schedule: Send + Sync {
 
     /// How all of it stands.
     fn status(&self) -> impl Future<Output = Result<Status, FleetError>> + Send;
+
+    /// How much of the time each was up, by what was reported.
+    fn uptime(&self, subjects: &[Subject]) -> impl Future<Output = Result<Vec<Uptime>, FleetError>> + Send;
+
+    /// The last deep visit to a server, from any vantage.
+    fn deep(&self, subject: &Subject) -> impl Future<Output = Result<Option<Visit>, FleetError>> + Send;
 }
 
 /// Most bytes of a listing or a record.
@@ -242,3 +271,26 @@ pub const MOST_RECORD: usize = 4_096;
 
 /// Most words that wait for whoever claims the campaign.
 pub const MOST_WORDS: usize = 1_000;
+
+/// Visits that may wait in a campaign's stream, where nobody says otherwise.
+pub const BACKLOG: u64 = 200_000;
+
+fn check_size(bytes: &[u8]) -> Result<(), FleetError> {
+    if bytes.len() <= MOST_RECORD {
+        return Ok(());
+    }
+    Err(FleetError::Refused(format!("{} bytes where {MOST_RECORD} are the most", bytes.len())))
+}
+
+/// Whole milliseconds, as far as Redis counts exactly.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 50)
+}
+
+fn timestamp(millis: u64) -> Timestamp {
+    i64::try_from(millis).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+}
+
+fn hour(millis: u64) -> u64 {
+    millis / 3_600_000
+}
