@@ -8,6 +8,8 @@ mod address;
 mod clock;
 mod connect;
 pub mod error;
+mod keys;
+mod pack;
 mod rendezvous;
 pub mod schedule;
 mod told;

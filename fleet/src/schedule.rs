@@ -11,9 +11,14 @@ use model::Visit;
 use crate::{FleetError, uptime::Uptime};
 
 mod memory;
+mod redis;
+mod scripts;
 mod table;
 
-pub use memory::{Memory, MemorySchedule, Waiting};
+pub use self::{
+    memory::{Memory, MemorySchedule, Waiting},
+    redis::RedisSchedule,
+};
 
 /// One campaign, seen from one vantage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,17 @@
+-- Arguments: the lease, then for each claim its subject and token. Gives for each 1 if it still was one, else 0.
+local until_ = now + tonumber(ARGV[2])
+local answers = {}
+for i = 3, #ARGV, 2 do
+  local claim = fenced(ARGV[i], ARGV[i + 1])
+  if claim and claim[3] then
+    local old = tonumber(call('ZSCORE', CLAIMS, ARGV[i]) or nil) or 0
+    hold(ARGV[i], claim, math.max(until_, old))
+    answers[#answers + 1] = 1
+  else
+    if claim then
+      call('INCR', STALE)
+    end
+    answers[#answers + 1] = 0
+  end
+end
+return answers

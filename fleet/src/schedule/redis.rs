@@ -1,0 +1,273 @@
+//! A schedule in Redis: each call is one script, and the rules are in the scripts (`*.lua` beside this file). What is here
+//! puts arguments in order and makes sense of answers.
+
+use std::time::Duration;
+
+use model::{Purpose, Visit};
+use redis::ScriptInvocation;
+
+use super::{
+    Claim, Enrolment, Fenced, Lane, LaneStatus, MOST_WORDS, Report, Schedule, Scope, Status, Subject, Wanted,
+    check_size, hour, millis, scripts::SCRIPTS, timestamp,
+};
+use crate::{
+    Clock, FleetError, Redis,
+    keys::Keys,
+    pack,
+    uptime::{Ring, Uptime},
+};
+
+/// Subjects in one call, so that nobody else waits for long.
+const BATCH: usize = 500;
+/// Longer than anything stays in the stream.
+const ANSWERS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// The schedule of a scope, in Redis. Clones share a connection.
+#[derive(Clone)]
+pub struct RedisSchedule {
+    redis: Redis,
+    keys: Keys,
+    names: Vec<String>,
+    backlog: u64,
+    clock: Clock,
+}
+
+impl RedisSchedule {
+    /// The schedule of a scope, for a stream in which so many visits may wait.
+    #[must_use]
+    pub fn new(redis: Redis, scope: &Scope, backlog: u64) -> Self {
+        let keys = Keys::new(scope);
+        Self { redis, names: keys.of_schedule(), keys, backlog, clock: Clock::Own }
+    }
+
+    /// The same by another clock than that of Redis. Everybody else must go by it too.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// A script with what all of them are given: the common keys, and the time if it is told.
+    fn script(&self, script: &'static redis::Script) -> ScriptInvocation<'static> {
+        let mut call = script.prepare_invoke();
+        for name in &self.names {
+            call.key(name);
+        }
+        call.arg(self.clock.told().map(|now| now.to_string()).unwrap_or_default());
+        call
+    }
+
+    async fn fenced(&self, call: &ScriptInvocation<'_>) -> Result<Vec<Fenced>, FleetError> {
+        let answers: Vec<u8> = self.redis.run(call).await?;
+        Ok(answers.into_iter().map(fenced).collect())
+    }
+
+    async fn hash<T: redis::FromRedisValue>(&self, key: &str, field: &str) -> Result<T, FleetError> {
+        self.redis.call(redis::cmd("HGET").arg(key).arg(field)).await
+    }
+}
+
+fn fenced(answer: u8) -> Fenced {
+    if answer == 1 { Fenced::Done } else { Fenced::Stale }
+}
+
+fn subject(name: &str, key: &str) -> Result<Subject, FleetError> {
+    let spoilt = |_| FleetError::Spoilt { key: key.to_owned(), reason: format!("{name:?} is no server") };
+    name.parse().map_err(spoilt)
+}
+
+type Taken = (String, usize, u64, u64, Vec<u8>, Vec<u8>);
+
+impl Schedule for RedisSchedule {
+    async fn enrol(&self, subjects: &[Enrolment]) -> Result<usize, FleetError> {
+        subjects.iter().try_for_each(|enrolment| check_size(&enrolment.listing))?;
+        let mut new = 0;
+        for batch in subjects.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.enrol);
+            for enrolment in batch {
+                call.arg(enrolment.subject.to_string()).arg(&enrolment.listing);
+                for lane in Lane::ALL {
+                    let delay = enrolment.lanes.iter().find(|(wanted, _)| *wanted == lane);
+                    call.arg(delay.map(|(_, delay)| millis(*delay).to_string()).unwrap_or_default());
+                }
+            }
+            new += self.redis.run::<usize>(&call).await?;
+        }
+        Ok(new)
+    }
+
+    async fn retire(&self, subjects: &[Subject]) -> Result<(), FleetError> {
+        for batch in subjects.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.retire);
+            for subject in batch {
+                call.key(self.keys.deep(subject)).arg(subject.to_string());
+            }
+            self.redis.run::<()>(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn subjects(&self, cursor: u64) -> Result<(Vec<(Subject, Vec<u8>)>, Option<u64>), FleetError> {
+        let key = self.keys.of_scope("listings");
+        let mut scan = redis::cmd("HSCAN");
+        scan.arg(&key).arg(cursor).arg("COUNT").arg(BATCH);
+        let (next, pairs): (u64, Vec<(String, Vec<u8>)>) = self.redis.call(&scan).await?;
+        let pairs = pairs.into_iter().map(|(name, listing)| Ok((subject(&name, &key)?, listing)));
+        Ok((pairs.collect::<Result<_, FleetError>>()?, (next != 0).then_some(next)))
+    }
+
+    async fn attend(&self, worker: &str, lasting: Duration) -> Result<Vec<String>, FleetError> {
+        let mut call = self.script(&SCRIPTS.attend);
+        let mut present: Vec<String> = self.redis.run(call.arg(worker).arg(millis(lasting))).await?;
+        present.sort_unstable();
+        Ok(present)
+    }
+
+    async fn leave(&self, worker: &str) -> Result<(), FleetError> {
+        self.redis.call(redis::cmd("ZREM").arg(self.keys.of_scope("workers")).arg(worker)).await
+    }
+
+    async fn claim(&self, wanted: &Wanted<'_>) -> Result<Vec<Claim>, FleetError> {
+        let mut call = self.script(&SCRIPTS.claim);
+        call.arg(wanted.worker).arg(wanted.most).arg(millis(wanted.lease).max(1));
+        call.arg(millis(wanted.patience)).arg(self.backlog);
+        for lane in wanted.lanes {
+            call.arg(lane.index() + 1);
+        }
+        let taken: Vec<Taken> = match self.redis.run(&call).await? {
+            redis::Value::Int(waiting) => {
+                return Err(FleetError::Backlog(u64::try_from(waiting).unwrap_or_default()));
+            }
+            answer => redis::from_redis_value(answer).map_err(|e| self.spoilt("claims", &e))?,
+        };
+        let claim = |(name, lane, token, due, listing, record): Taken| {
+            let lane = lane.checked_sub(1).and_then(|index| Lane::ALL.get(index)).copied();
+            Ok(Claim {
+                subject: subject(&name, &self.keys.of_scope("claims"))?,
+                lane: lane.ok_or_else(|| self.spoilt("claims", &"no such lane"))?,
+                token,
+                due: timestamp(due),
+                listing,
+                record,
+            })
+        };
+        taken.into_iter().map(claim).collect()
+    }
+
+    async fn extend(&self, claims: &[&Claim], lease: Duration) -> Result<Vec<Fenced>, FleetError> {
+        let mut all = Vec::with_capacity(claims.len());
+        for batch in claims.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.extend);
+            call.arg(millis(lease));
+            for claim in batch {
+                call.arg(claim.subject.to_string()).arg(claim.token);
+            }
+            all.extend(self.fenced(&call).await?);
+        }
+        Ok(all)
+    }
+
+    async fn report(&self, claim: &Claim, report: Report<'_>) -> Result<Fenced, FleetError> {
+        check_size(report.record)?;
+        let packed = pack::pack(report.visit);
+        let deep = (report.visit.purpose == Purpose::Deep).then(|| pack::whole(report.visit));
+        let mut call = self.script(&SCRIPTS.report);
+        call.key(self.keys.deep(&claim.subject));
+        call.arg(claim.subject.to_string()).arg(claim.token).arg(report.number).arg(self.backlog);
+        call.arg(packed.entry).arg(report.record).arg(u8::from(report.doubtful));
+        call.arg(report.up.map(|up| u8::from(up).to_string()).unwrap_or_default());
+        call.arg(deep.unwrap_or_default()).arg(ANSWERS_KEPT.as_secs()).arg(claim.lane.name());
+        for (digest, bytes) in &packed.answers {
+            call.key(self.keys.answer(digest)).arg(bytes);
+        }
+        match self.redis.run::<i64>(&call).await? {
+            1 => Ok(Fenced::Done),
+            0 => Ok(Fenced::Stale),
+            waiting => Err(FleetError::Backlog(waiting.unsigned_abs())),
+        }
+    }
+
+    async fn settle(&self, claims: &[(&Claim, Option<Duration>)]) -> Result<Vec<Fenced>, FleetError> {
+        let mut all = Vec::with_capacity(claims.len());
+        for batch in claims.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.settle);
+            for (claim, delay) in batch {
+                call.arg(claim.subject.to_string()).arg(claim.token);
+                call.arg(delay.map(|delay| millis(delay).to_string()).unwrap_or_default());
+            }
+            all.extend(self.fenced(&call).await?);
+        }
+        Ok(all)
+    }
+
+    async fn tell(&self, word: &[u8]) -> Result<bool, FleetError> {
+        check_size(word)?;
+        self.redis.run(self.script(&SCRIPTS.tell).arg(MOST_WORDS).arg(word)).await
+    }
+
+    async fn told(&self, most: usize) -> Result<Vec<Vec<u8>>, FleetError> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        self.redis.call(redis::cmd("LRANGE").arg(self.keys.of_scope("words")).arg(0).arg(most - 1)).await
+    }
+
+    async fn forget(&self, claim: &Claim, words: usize) -> Result<Fenced, FleetError> {
+        let mut call = self.script(&SCRIPTS.forget);
+        let call = call.arg(claim.subject.to_string()).arg(claim.token).arg(words);
+        Ok(fenced(self.redis.run(call).await?))
+    }
+
+    async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, FleetError> {
+        self.hash(&self.keys.of_campaign("kept"), name).await
+    }
+
+    async fn keep(&self, name: &str, what: &[u8]) -> Result<(), FleetError> {
+        let mut set = redis::cmd("HSETNX");
+        self.redis.call(set.arg(self.keys.of_campaign("kept")).arg(name).arg(what)).await
+    }
+
+    async fn status(&self) -> Result<Status, FleetError> {
+        type Answer = (Vec<(u64, u64, u64, u64)>, Vec<String>, Vec<u64>, u64, u64);
+        let (lanes, workers, holds, waiting, stale): Answer =
+            self.redis.run(&self.script(&SCRIPTS.status)).await?;
+        let lane = |(lane, (subjects, due, claimed, lag))| LaneStatus {
+            lane,
+            subjects,
+            due,
+            claimed,
+            lag: Duration::from_millis(lag),
+        };
+        let mut workers: Vec<_> = workers.into_iter().zip(holds).collect();
+        workers.sort_unstable();
+        Ok(Status {
+            lanes: Lane::ALL.into_iter().zip(lanes).map(lane).collect(),
+            workers,
+            backlog: (waiting, self.backlog),
+            stale,
+        })
+    }
+
+    async fn uptime(&self, subjects: &[Subject]) -> Result<Vec<Uptime>, FleetError> {
+        let mut all = Vec::with_capacity(subjects.len());
+        for batch in subjects.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.uptime);
+            for subject in batch {
+                call.arg(subject.to_string());
+            }
+            let (now, rings): (u64, Vec<Vec<u8>>) = self.redis.run(&call).await?;
+            all.extend(rings.into_iter().map(|ring| Ring::read(ring).uptime(hour(now))));
+        }
+        Ok(all)
+    }
+
+    async fn deep(&self, subject: &Subject) -> Result<Option<Visit>, FleetError> {
+        let packed: Option<Vec<u8>> = self.redis.call(redis::cmd("GET").arg(self.keys.deep(subject))).await?;
+        packed.map(|packed| pack::unpack(&packed)).transpose()
+    }
+}
+
+impl RedisSchedule {
+    fn spoilt(&self, what: &str, reason: &dyn std::fmt::Display) -> FleetError {
+        FleetError::Spoilt { key: self.keys.of_scope(what), reason: reason.to_string() }
+    }
+}
