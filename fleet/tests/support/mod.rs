@@ -46,6 +46,19 @@ impl Server {
         Self { process, port, settings, folder }
     }
 
+    /// One that writes its settings into a file, such as Sentinel.
+    pub(crate) fn spawn_with_file(port: u16, file: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let process = Command::new("redis-server")
+            .arg(file)
+            .args(["--sentinel", "--bind", "127.0.0.1", "--port", &port.to_string()])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("there is no redis-server: run `make redis`");
+        Self { process, port, settings: Vec::new(), folder }
+    }
+
     /// Ends it as a power cut does.
     pub(crate) fn kill(&mut self) {
         // Where it is gone already there is nothing to end.

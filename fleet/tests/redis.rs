@@ -1,0 +1,279 @@
+//! What only a real Redis can do: be full, evict, end and come back, want passwords and certificates, be many.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::{fs, path::Path, time::Duration};
+
+use fleet::{
+    Credentials, FleetError, Redis,
+    schedule::{
+        BACKLOG, Claim, Enrolment, Fenced, Lane, RedisSchedule, Report, Schedule as _, Scope, Status,
+        Subject, Wanted,
+    },
+};
+use model::{Purpose, Visit};
+use redis::cmd;
+use support::{Server, answers, free_port};
+
+fn schedule(redis: Redis) -> RedisSchedule {
+    RedisSchedule::new(redis, &Scope { campaign: "lab/net".to_owned(), vantage: "home".to_owned() }, BACKLOG)
+}
+
+fn server(n: usize) -> Subject {
+    Subject::Server(format!("s{n}.example.org").parse().unwrap())
+}
+
+fn enrolment(n: usize) -> Enrolment {
+    let lanes = Lane::ALL.map(|lane| (lane, Duration::ZERO)).to_vec();
+    Enrolment { subject: server(n), listing: vec![7; 200], lanes }
+}
+
+const WANTED: Wanted<'static> = Wanted {
+    worker: "w",
+    lanes: &[Lane::Liveness],
+    most: 10,
+    lease: Duration::from_secs(60),
+    patience: Duration::ZERO,
+};
+
+async fn report(schedule: &RedisSchedule, claim: &Claim) -> Result<Fenced, FleetError> {
+    let visit = Visit::begun(
+        electrum::Network::Regtest,
+        "ssl://a.example.org:50002".parse().unwrap(),
+        "home".to_owned(),
+        Purpose::Deep,
+        "2026-11-24T04:00:00Z".parse().unwrap(),
+    );
+    schedule
+        .report(claim, Report { number: 1, visit: &visit, doubtful: false, up: Some(true), record: b"known" })
+        .await
+}
+
+/// The whole way of a visit.
+async fn goes_round(redis: Redis) {
+    redis.check().await.expect("is suitable");
+    let schedule = schedule(redis);
+    assert_eq!(schedule.enrol(&[enrolment(1), enrolment(2)]).await.unwrap(), 2);
+    let waited = schedule.status().await.unwrap().backlog.0;
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    assert_eq!(claims.len(), 2);
+    assert_eq!(report(&schedule, &claims[0]).await.unwrap(), Fenced::Done);
+    let settled = schedule.settle(&[(&claims[0], None), (&claims[1], Some(Duration::ZERO))]).await.unwrap();
+    assert_eq!(settled, [Fenced::Done; 2]);
+    assert_eq!(schedule.status().await.unwrap().backlog.0, waited + 1);
+    assert!(
+        schedule.deep(&server(1)).await.unwrap().is_some()
+            || schedule.deep(&server(2)).await.unwrap().is_some()
+    );
+    schedule.retire(&[server(1), server(2)]).await.unwrap();
+    assert!(schedule.subjects(0).await.unwrap().0.is_empty());
+}
+
+/// All keys and what is in them.
+async fn dump(redis: &Redis) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut keys: Vec<String> = redis.call(cmd("KEYS").arg("*")).await.unwrap();
+    keys.sort();
+    let mut all = Vec::new();
+    for key in keys {
+        let value = redis.call(cmd("DUMP").arg(&key)).await.unwrap();
+        all.push((key, value));
+    }
+    all
+}
+
+#[tokio::test]
+async fn when_it_is_full_nothing_is_half_done() {
+    let server_process = Server::start().await;
+    let redis = server_process.redis();
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&(0..20).map(enrolment).collect::<Vec<_>>()).await.unwrap();
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    let memory = |limit: &'static str| {
+        let redis = redis.clone();
+        async move { redis.call::<()>(cmd("CONFIG").arg("SET").arg("maxmemory").arg(limit)).await.unwrap() }
+    };
+    let before = dump(&redis).await;
+    memory("1mb").await;
+    let again = [(&claims[0], Some(Duration::ZERO)), (&claims[1], None)];
+    let refused = [
+        schedule.enrol(&[enrolment(30)]).await.map(|_| ()),
+        schedule.claim(&WANTED).await.map(|_| ()),
+        report(&schedule, &claims[0]).await.map(|_| ()),
+        schedule.settle(&again).await.map(|_| ()),
+        schedule.extend(&[&claims[0]], Duration::from_secs(900)).await.map(|_| ()),
+        schedule.attend("w", Duration::from_secs(9)).await.map(|_| ()),
+        schedule.tell(b"word").await.map(|_| ()),
+        schedule.keep("name", b"thing").await,
+    ];
+    for answer in refused {
+        let error = answer.expect_err("no memory");
+        assert!(matches!(error, FleetError::Full(_)), "{error}");
+    }
+    assert_eq!(dump(&redis).await, before, "nothing was done");
+    assert_eq!(schedule.status().await.unwrap().lanes[1].claimed, 10, "it can be looked at");
+    schedule.retire(&[server(19)]).await.expect("who goes makes room");
+    memory("0").await;
+    assert_eq!(report(&schedule, &claims[0]).await.unwrap(), Fenced::Done);
+    assert_eq!(schedule.settle(&again).await.unwrap(), [Fenced::Done; 2]);
+}
+
+#[tokio::test]
+async fn one_that_may_evict_is_refused() {
+    let evicts = Server::with(&["--maxmemory-policy", "allkeys-lru"]).await;
+    let error = evicts.redis().check().await.unwrap_err();
+    assert!(!error.is_passing() && error.to_string().contains("set maxmemory-policy noeviction"), "{error}");
+}
+
+fn without_lag(mut status: Status) -> Status {
+    status.lanes.iter_mut().for_each(|lane| lane.lag = Duration::ZERO);
+    status
+}
+
+#[tokio::test]
+async fn with_an_append_only_file_nothing_is_lost_when_the_power_goes() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    let redis = server.redis();
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&[enrolment(1), enrolment(2), enrolment(3)]).await.unwrap();
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    report(&schedule, &claims[0]).await.unwrap();
+    schedule.settle(&[(&claims[1], Some(Duration::from_secs(5)))]).await.unwrap();
+    let status = without_lag(schedule.status().await.unwrap());
+    server.kill();
+    assert!(matches!(schedule.claim(&WANTED).await.unwrap_err(), FleetError::Away(_)));
+    server.restart().await;
+    assert_eq!(without_lag(schedule.status().await.unwrap()), status);
+    assert_eq!(schedule.settle(&[(&claims[0], None)]).await.unwrap(), [Fenced::Done]);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_made_again() {
+    let server = Server::start().await;
+    let (redis, other) = (server.redis(), server.redis());
+    answers(&redis).await;
+    other
+        .call::<()>(cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes"))
+        .await
+        .unwrap();
+    let ping = cmd("PING");
+    if let Err(error) = redis.call::<String>(&ping).await {
+        assert!(matches!(error, FleetError::Away(_)), "{error}");
+        redis.call::<String>(&ping).await.expect("the next call connects");
+    }
+    // The scripts it knew are gone too.
+    goes_round(redis.clone()).await;
+    other.call::<()>(cmd("SCRIPT").arg("FLUSH")).await.unwrap();
+    goes_round(redis).await;
+}
+
+fn file(folder: &Path, name: &str, text: &str) -> Option<std::path::PathBuf> {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    Some(path)
+}
+
+#[tokio::test]
+async fn users_and_passwords_come_from_files_and_get_into_no_message() {
+    let settings = "--requirepass hidden --user worker on >secret ~eo:* +@all -@dangerous +info";
+    let settings: Vec<&str> = settings.split(' ').collect();
+    let server = Server::spawn(free_port(), &settings);
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    let folder = tempfile::tempdir().unwrap();
+    let user_file = file(folder.path(), "user", "worker\n");
+    let password_file = file(folder.path(), "password", "secret\n");
+    let known = Credentials { user_file: user_file.clone(), password_file, ca_file: None };
+    let redis = Redis::open(&url, known.clone()).unwrap();
+    answers(&redis).await;
+    goes_round(redis.clone()).await;
+    let elsewhere = redis.call::<Option<String>>(cmd("GET").arg("another")).await.unwrap_err();
+    let nobody = Redis::open(&url, Credentials::default()).unwrap().check().await.unwrap_err();
+    let wrong_file = file(folder.path(), "wrong", "guessed");
+    let wrong = Credentials { user_file, password_file: wrong_file, ca_file: None };
+    let wrong = Redis::open(&url, wrong).unwrap().check().await.unwrap_err();
+    let absent = Credentials { password_file: Some(folder.path().join("absent")), ..Credentials::default() };
+    let absent = Redis::open(&url, absent).unwrap().check().await.unwrap_err();
+    for error in [elsewhere, nobody, wrong, absent] {
+        let text = format!("{error} {error:?}");
+        assert!(matches!(error, FleetError::Refused(_)), "{text}");
+        assert!(!["secret", "hidden", "guessed"].iter().any(|word| text.contains(word)), "{text}");
+    }
+    // Who changes the file changes the password, from the next connection on.
+    file(folder.path(), "password", "guessed");
+    assert!(Redis::open(&url, known).unwrap().check().await.is_err());
+}
+
+#[tokio::test]
+async fn over_tls_it_must_be_who_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = parameters.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(parameters, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let own = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let ca_file = file(folder.path(), "ca.pem", &authority.pem());
+    let own_file = file(folder.path(), "own.pem", &own.pem()).unwrap();
+    let key_file = file(folder.path(), "own.key", &key.serialize_pem()).unwrap();
+    let port = free_port().to_string();
+    let paths = [&own_file, &key_file, ca_file.as_ref().unwrap()].map(|path| path.to_str().unwrap());
+    let _server = Server::spawn(
+        0,
+        &[
+            "--tls-port",
+            &port,
+            "--tls-cert-file",
+            paths[0],
+            "--tls-key-file",
+            paths[1],
+            "--tls-ca-cert-file",
+            paths[2],
+            "--tls-auth-clients",
+            "no",
+        ],
+    );
+    let url = format!("rediss://127.0.0.1:{port}");
+    let redis = Redis::open(&url, Credentials { ca_file, ..Credentials::default() }).unwrap();
+    answers(&redis).await;
+    goes_round(redis).await;
+    let stranger = Redis::open(&url, Credentials::default()).unwrap().check().await.unwrap_err();
+    assert!(matches!(stranger, FleetError::Refused(_)), "{stranger}");
+}
+
+#[tokio::test]
+async fn sentinel_says_where_the_master_is() {
+    let master = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("sentinel monitor main 127.0.0.1 {} 1\n", master.port());
+    let settings = file(folder.path(), "sentinel.conf", &settings).unwrap();
+    let sentinel = Server::spawn_with_file(free_port(), &settings);
+    let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main", free_port(), sentinel.port());
+    let redis = Redis::open(&url, Credentials::default()).unwrap();
+    answers(&redis).await;
+    goes_round(redis).await;
+    let other = url.replace("/main", "/other");
+    let error = Redis::open(&other, Credentials::default()).unwrap().check().await.unwrap_err();
+    assert!(error.is_passing(), "{error}");
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_a_campaign_in_one_slot() {
+    let node = Server::with(&["--cluster-enabled", "yes"]).await;
+    let redis = node.redis();
+    redis.call::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383)).await.unwrap();
+    let url = format!("redis+cluster://127.0.0.1:{}", node.port());
+    let cluster = Redis::open(&url, Credentials::default()).unwrap();
+    let up = async {
+        while !redis.call::<String>(cmd("CLUSTER").arg("INFO")).await.unwrap().contains("cluster_state:ok") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), up).await.expect("the cluster is up");
+    answers(&cluster).await;
+    goes_round(cluster).await;
+}
