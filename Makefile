@@ -9,12 +9,12 @@ VENV    := $(TARGET)/notebook
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
+.PHONY: help test lab proxies wallets redis browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-test: lab proxies wallets ## everything that must hold: format, lints, unit, integration and doc tests
+test: lab proxies wallets redis ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
@@ -31,6 +31,10 @@ proxies: ## install what ends TLS in front of servers, for tests: nginx, stunnel
 wallets: ## install a wallet that simulated servers must satisfy, for tests: Electrum
 	@command -v electrum >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends electrum; }
+
+redis: ## install what a fleet shares its work through, for tests: Redis
+	@command -v redis-server >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends redis-server; }
 
 sample: ## two reports to look at: of a simulated network, and of a thousand servers that attack the page
 	cargo build --workspace --locked --bins --examples

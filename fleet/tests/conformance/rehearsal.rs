@@ -54,6 +54,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "answers are told and gone")]
 fn told<T: Debug>(answer: Result<T, FleetError>) -> String {
     format!("{answer:?}")
 }
