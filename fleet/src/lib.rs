@@ -8,12 +8,15 @@ mod address;
 mod clock;
 mod connect;
 pub mod error;
+pub mod exclusions;
 mod keys;
-mod pack;
+pub mod pack;
+pub mod permits;
 mod rendezvous;
 pub mod schedule;
 mod told;
 mod uptime;
+pub mod visits;
 
 pub use address::Address;
 pub use clock::Clock;

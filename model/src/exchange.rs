@@ -50,6 +50,13 @@ impl Recorded {
         &self.bytes
     }
 
+    /// Puts other bytes in the place of those that were kept, and gives those: for whoever keeps them elsewhere for a
+    /// while. What the whole was stays as it is.
+    #[must_use]
+    pub fn swap(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        std::mem::replace(&mut self.bytes, bytes)
+    }
+
     /// SHA-256 of the whole.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {

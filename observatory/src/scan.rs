@@ -19,6 +19,7 @@ use model::{Archive, Purpose, archive::Writer};
 use scanner::{
     aside::Tickets,
     caller::Caller,
+    discovery::InForce,
     gate::Gate,
     kin::Kin,
     ledger::{Ledger, Politeness},
@@ -56,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let visitor = Arc::new(Visitor {
         dialer,
         ledger,
-        exclusions,
+        exclusions: InForce::new(exclusions),
         caller: Caller {
             network,
             vantage: arguments.vantage.clone(),

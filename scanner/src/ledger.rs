@@ -2,31 +2,37 @@
 //!
 //! Costs are counted in ElectrumX's own units, E (electrumx, session.py): what its operator's cost
 //! limits count, we count too, for every server alike. A [`Permit`] is the right to open one
-//! connection; nothing else opens one. Decisions take the clock as an argument.
+//! connection; nothing else opens one. Decisions take the clock as an argument. A ledger that is shared
+//! ([`Ledger::shared`]) gives no permit that all who share it have not agreed to.
 
+mod accounts;
 mod balance;
 mod permit;
 mod politeness;
 mod quiet;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use electrum::{Host, Subnet};
+use electrum::Host;
+use fleet::permits::Permits;
 use tokio::time::Instant;
 
-use self::{balance::Balance, quiet::Quiet};
+use self::{
+    accounts::{Accounts, Sought},
+    shared::Shared,
+};
 pub use self::{
     permit::Permit,
-    politeness::{CONNECTION_COST, Class, ERROR_COST, MOST_ERRORS, PARSE_ERROR_COST, Politeness},
+    politeness::{CONNECTION_COST, Class, ERROR_COST, MOST_ERRORS, PARSE_ERROR_COST, Politeness, Spacings},
     quiet::{FIRST_QUIET, LONGEST_QUIET},
 };
+use crate::autonomous::Systems;
 
 /// Why a connection may not be opened now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,58 +49,9 @@ pub enum Denied {
 #[derive(Debug)]
 pub struct Ledger {
     politeness: Politeness,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    servers: HashMap<Host, Account>,
-    subnets: HashMap<Subnet, Account>,
-}
-
-/// What is known of a server, of an address that several servers may share, or of a neighbourhood.
-#[derive(Debug)]
-struct Account {
-    last: Option<Instant>,
-    open: u32,
-    due: HashMap<Class, Instant>,
-    quiet: Quiet,
-    balance: Balance,
-}
-
-impl Account {
-    fn new(now: Instant) -> Self {
-        Self { last: None, open: 0, due: HashMap::new(), quiet: Quiet::default(), balance: Balance::new(now) }
-    }
-
-    /// When the next connection may be opened that may cost so much.
-    fn next(&self, spacing: Duration, room: f64, now: Instant) -> Instant {
-        let spaced = self.last.map_or(now, |last| last + spacing);
-        spaced.max(self.balance.when(room, now))
-    }
-
-    fn open(&mut self, set_aside: f64, now: Instant) {
-        self.last = Some(now);
-        self.open += 1;
-        self.balance.add(set_aside, now);
-    }
-}
-
-impl State {
-    fn server(&mut self, host: &Host, now: Instant) -> &mut Account {
-        self.servers.entry(host.clone()).or_insert_with(|| Account::new(now))
-    }
-
-    fn subnet(&mut self, subnet: Subnet, now: Instant) -> &mut Account {
-        self.subnets.entry(subnet).or_insert_with(|| Account::new(now))
-    }
-
-    /// Until when a server is left alone, because it said so under this name or at this address.
-    fn quiet_until(&self, server: &Host, address: Option<IpAddr>, now: Instant) -> Option<Instant> {
-        let by_address = address.map(Host::Address);
-        let accounts = [Some(server), by_address.as_ref()].into_iter().flatten();
-        accounts.filter_map(|host| self.servers.get(host)?.quiet.until(now)).max()
-    }
+    systems: Systems,
+    shared: Option<Shared>,
+    accounts: Mutex<Accounts>,
 }
 
 impl Ledger {
@@ -104,54 +61,61 @@ impl Ledger {
         &self.politeness
     }
 
-    /// An empty ledger.
+    /// An empty ledger of one process.
     #[must_use]
     pub fn new(politeness: Politeness) -> Arc<Self> {
-        Arc::new(Self { politeness, state: Mutex::default() })
+        Self::of(politeness, Systems::default(), None)
     }
 
-    /// Asks for the right to open one connection to a server at an address (unknown behind a proxy).
+    /// A ledger that keeps to what all agree on who share the permits. Must be made within a runtime.
+    #[must_use]
+    pub fn shared(politeness: Politeness, systems: Systems, permits: Permits) -> Arc<Self> {
+        Self::of(politeness, systems, Some(Shared::new(permits)))
+    }
+
+    fn of(politeness: Politeness, systems: Systems, shared: Option<Shared>) -> Arc<Self> {
+        Arc::new(Self { politeness, systems, shared, accounts: Mutex::default() })
+    }
+
+    /// Asks for the right to open one connection to a server at an address (unknown behind a proxy), now. Where the
+    /// ledger is shared and the others cannot be asked, there is none.
     ///
     /// # Errors
     /// [`Denied`], with the earliest time at which asking again makes sense.
-    pub fn permit(
+    pub async fn ask(
+        self: &Arc<Self>,
+        server: &Host,
+        address: Option<IpAddr>,
+        class: Class,
+    ) -> Result<Permit, Denied> {
+        let Some(shared) = &self.shared else {
+            return self.permit(server, address, class, Instant::now());
+        };
+        let (sought, bounds) = (self.sought(server, address, class), self.politeness.bounds(address));
+        self.accounts().check(&sought, &bounds, Instant::now())?;
+        let side = shared.ask(&sought, bounds).await?;
+        let now = Instant::now();
+        self.accounts().open(&sought, now);
+        Ok(Permit::new(Arc::clone(self), sought, now, Some(side)))
+    }
+
+    /// The same for a ledger of one process, at any time: a plan runs ahead of the clock. One that is shared gives none.
+    pub(crate) fn permit(
         self: &Arc<Self>,
         server: &Host,
         address: Option<IpAddr>,
         class: Class,
         now: Instant,
     ) -> Result<Permit, Denied> {
-        let politeness = self.politeness;
-        let mut state = self.state();
-        if let Some(until) = state.quiet_until(server, address, now) {
-            return Err(Denied::LeftAlone(until));
+        let (sought, bounds) = (self.sought(server, address, class), self.politeness.bounds(address));
+        if self.shared.is_some() {
+            return Err(Denied::NotDue(now));
         }
-        let account = state.server(server, now);
-        if account.open >= politeness.connections {
-            return Err(Denied::NotBefore(now + Duration::from_secs(1)));
-        }
-        let subnet = address.map(Subnet::from);
-        if !address.is_some_and(|ip| ip.is_loopback()) {
-            if let Some(due) = account.due.get(&class).filter(|due| **due > now) {
-                return Err(Denied::NotDue(*due));
-            }
-            let room = politeness.most_owed - class.set_aside();
-            let by_server = account.next(politeness.server_spacing, room, now);
-            let by_subnet = subnet.map(|s| state.subnet(s, now).next(politeness.subnet_spacing, room, now));
-            let earliest = by_subnet.map_or(by_server, |by_subnet| by_subnet.max(by_server));
-            if earliest > now {
-                return Err(Denied::NotBefore(earliest));
-            }
-        }
-        let account = state.server(server, now);
-        account.open(class.set_aside(), now);
-        if let Some(spacing) = class.spacing() {
-            account.due.insert(class, now + spacing);
-        }
-        if let Some(subnet) = subnet {
-            state.subnet(subnet, now).open(class.set_aside(), now);
-        }
-        Ok(Permit::new(Arc::clone(self), server.clone(), address, class, now))
+        let mut accounts = self.accounts();
+        accounts.check(&sought, &bounds, now)?;
+        accounts.open(&sought, now);
+        drop(accounts);
+        Ok(Permit::new(Arc::clone(self), sought, now, None))
     }
 
     /// Waits for the right to open one connection.
@@ -165,25 +129,38 @@ impl Ledger {
         class: Class,
     ) -> Result<Permit, Denied> {
         loop {
-            match self.permit(server, address, class, Instant::now()) {
+            match self.ask(server, address, class).await {
                 Err(Denied::NotBefore(earliest)) => tokio::time::sleep_until(earliest).await,
                 decided => return decided,
             }
         }
     }
 
+    /// Waits until those who share the ledger know of every permit that was dropped and all that was spent. Whoever ends
+    /// should, for as long as there is time: what they do not know they take for open and spent until it expires.
+    pub async fn told(&self) {
+        if let Some(shared) = &self.shared {
+            shared.told().await;
+        }
+    }
+
     /// Remembers, from an earlier scan, when the next visit of a class is due at a server.
     pub fn not_before(&self, server: &Host, class: Class, due: Instant) {
-        self.state().server(server, Instant::now()).due.insert(class, due);
+        self.accounts().server(server, Instant::now()).due.insert(class, due);
     }
 
     /// Remembers, from an earlier scan, that a server said stop, and until when it is left alone.
     pub fn leave_alone_until(&self, server: &Host, until: Instant) {
-        self.state().server(server, Instant::now()).quiet.keep_until(until);
+        self.accounts().server(server, Instant::now()).quiet.keep_until(until);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics while it holds the lock, and the state is sound after every statement.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sought(&self, server: &Host, address: Option<IpAddr>, class: Class) -> Sought {
+        let system = address.and_then(|ip| self.systems.of(ip));
+        Sought { server: server.clone(), address, system, class }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        // No code panics while it holds the lock, and the accounts are sound after every statement.
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,6 +6,7 @@
 pub mod acquaintance;
 pub mod agenda;
 pub mod aside;
+pub mod autonomous;
 pub mod caller;
 pub mod conversation;
 mod course;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use electrum::{
-    Endpoint,
+    Endpoint, Host,
     dial::{DialError, Dialer, Family, Resolved, Route, RouteError},
     tls::{self, Redemption},
 };
@@ -25,7 +25,7 @@ use crate::{
     caller::{Caller, Listening},
     conversation::{Conversation, Scope, traffic},
     course::Course,
-    discovery::Exclusions,
+    discovery::InForce,
     gate::Gate,
     ledger::{CONNECTION_COST, Class, Denied, Ledger, Permit},
     objects::Objects,
@@ -40,8 +40,8 @@ pub struct Visitor {
     pub dialer: Dialer,
     /// Says when one may be opened, and what may be spent on it.
     pub ledger: Arc<Ledger>,
-    /// Who does not want to be visited.
-    pub exclusions: Exclusions,
+    /// Who does not want to be visited. Asked before a look-up and again before each connection.
+    pub exclusions: InForce,
     /// Who visits.
     pub caller: Caller,
     /// TLS session tickets that wait to be shown to somebody.
@@ -61,6 +61,15 @@ pub struct Visited {
     pub objects: Option<Objects>,
 }
 
+impl Visited {
+    /// One that led nowhere.
+    fn refused(mut visit: Visit, error: &RouteError) -> Self {
+        visit.outcome = of_route(error);
+        visit.detail = Some(error.to_string());
+        Self { visit, peers: None, features: None, objects: None }
+    }
+}
+
 impl Visitor {
     /// Visits an endpoint as soon as politeness and a free place allow; where it is too soon for what is on the
     /// agenda, for something lighter. None where the server is left alone, there is nothing lighter, or the gate
@@ -75,24 +84,21 @@ impl Visitor {
         if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
             return None;
         }
-        let resolved = match self.exclusions.covers_host(&endpoint.host) {
-            Some(_) => Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) },
-            None => gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?,
+        let resolved = if self.exclusions.cover_host(&endpoint.host) {
+            Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) }
+        } else {
+            gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?
         };
         let mut visit = self.caller.begin(endpoint.clone(), agenda, now());
         visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
         visit.timings.dns = resolved.elapsed.map(Seconds::from);
         let route = resolved
             .route
-            .and_then(|route| self.unless_excluded(route))
+            .and_then(|route| self.unless_excluded(&endpoint.host, route))
             .and_then(|route| self.unless_led_inward(route, &origin));
         visit.learnt_from = origin.learnt_from;
         let route = match route {
-            Err(error) => {
-                visit.outcome = of_route(&error);
-                visit.detail = Some(error.to_string());
-                return Some(Visited { visit, peers: None, features: None, objects: None });
-            }
+            Err(error) => return Some(Visited::refused(visit, &error)),
             Ok(route) => route,
         };
         let lighter = agenda.lighter();
@@ -109,6 +115,11 @@ impl Visitor {
                 (place, permit, lighter)
             }
             Err(_) => return None,
+        };
+        // Whoever asked to be left alone while the visit waited for its turn is.
+        let route = match self.unless_excluded(&endpoint.host, route) {
+            Err(error) => return Some(Visited::refused(visit, &error)),
+            Ok(route) => route,
         };
         visit.purpose = agenda.purpose();
         visit.peer = route.address().map(|ip| (ip, endpoint.port.get()).into());
@@ -134,11 +145,13 @@ impl Visitor {
         Some(Visited { visit, peers: course.peers, features: course.features, objects })
     }
 
-    fn unless_excluded(&self, route: Route) -> Result<Route, RouteError> {
-        match route.address().and_then(|ip| self.exclusions.covers_address(ip)) {
-            Some(_) => Err(RouteError::Excluded),
-            None => Ok(route),
-        }
+    fn unless_excluded(&self, host: &Host, route: Route) -> Result<Route, RouteError> {
+        if self.is_excluded(host, &route) { Err(RouteError::Excluded) } else { Ok(route) }
+    }
+
+    fn is_excluded(&self, host: &Host, route: &Route) -> bool {
+        self.exclusions.cover_host(host)
+            || route.address().is_some_and(|ip| self.exclusions.cover_address(ip))
     }
 
     fn unless_led_inward(&self, route: Route, origin: &Origin) -> Result<Route, RouteError> {
@@ -158,7 +171,8 @@ impl Visitor {
     ) -> Result<(SemaphorePermit<'g>, Permit), Option<Denied>> {
         loop {
             let place = gate.enter().await.ok_or(None)?;
-            match self.ledger.permit(&endpoint.host, route.address(), class, Instant::now()) {
+            let asked = self.ledger.ask(&endpoint.host, route.address(), class);
+            match gate.wait(asked).await.ok_or(None)? {
                 Ok(permit) => return Ok((place, permit)),
                 Err(Denied::NotBefore(earliest)) => {
                     // Others may use the place in the meantime.
@@ -243,6 +257,7 @@ impl Visitor {
         };
         if tls_error.may_be_unsupported()
             && let Ok(mut permit) = self.ledger.wait(&endpoint.host, route.address(), Class::Light).await
+            && !self.is_excluded(&endpoint.host, route)
             && permit.charge(CONNECTION_COST)
         {
             visit.cost += permit.spent();

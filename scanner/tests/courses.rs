@@ -13,10 +13,10 @@ use scanner::{
     agenda::{Agenda, Profile},
     aside::Tickets,
     caller::{Caller, ClientName},
-    discovery::{Caps, Exclusions, Frontier, Server, Source},
+    discovery::{Caps, Exclusions, Frontier, InForce, Server, Source},
     gate::Gate,
     kin::Kin,
-    ledger::{Class, Denied, Ledger, Politeness},
+    ledger::{Class, Denied, Ledger, Politeness, Spacings},
     origin::Origin,
     probe::{Offer, probe},
     sweep::{self, Event, Options, World},
@@ -27,7 +27,6 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
     sync::mpsc,
-    time::Instant,
 };
 
 /// What a server does with a request.
@@ -121,7 +120,7 @@ fn visitor() -> Visitor {
     Visitor {
         dialer: Dialer::new(Names::system(), Guard::AllowPrivate, None, Limits::default()),
         ledger: Ledger::new(Politeness::default()),
-        exclusions: Exclusions::default(),
+        exclusions: InForce::default(),
         caller: Caller {
             network: Network::Regtest,
             vantage: "test".to_owned(),
@@ -154,7 +153,7 @@ async fn who_says_stop_is_asked_nothing_more_and_left_alone() {
     let visited = visit(&visitor, &server, &deep(&["E1", "E2"])).await;
     assert_eq!(visited.visit.outcome, Outcome::ToldToStop);
     assert_eq!(server.methods().last().map(String::as_str), Some("no.such.method"), "and not E2");
-    let again = visitor.ledger.permit(&server.endpoint.host, None, Class::Light, Instant::now());
+    let again = visitor.ledger.ask(&server.endpoint.host, None, Class::Light).await;
     assert!(matches!(again, Err(Denied::LeftAlone(_))));
     assert!(visitor.visit(&server.endpoint, &deep(&[]), Origin::default(), &Gate::new(1)).await.is_none());
 }
@@ -171,9 +170,27 @@ async fn a_reset_means_stop_unless_it_answers_what_was_wrong() {
         let visitor = visitor();
         let visited = visit(&visitor, &server, &deep(&["E1"])).await;
         assert_eq!(visited.visit.outcome, outcome, "{method}");
-        let again = visitor.ledger.permit(&server.endpoint.host, None, Class::Light, Instant::now());
+        let again = visitor.ledger.ask(&server.endpoint.host, None, Class::Light).await;
         assert_eq!(matches!(again, Err(Denied::LeftAlone(_))), left_alone, "{method}");
     }
+}
+
+#[tokio::test]
+async fn who_asks_to_be_left_alone_while_a_visit_waits_is() {
+    let server = Peculiar::start(usual).await;
+    let spacing = Duration::from_millis(300);
+    let spacings = Spacings { server: spacing, subnet: spacing, system: spacing };
+    let visitor = Visitor { ledger: Ledger::new(Politeness::of_fleet(spacings, 2)), ..visitor() };
+    let agenda = Agenda::Light { offer: Offer::Usual };
+    visit(&visitor, &server, &agenda).await;
+    let heard = server.methods().len();
+    let waiting = visit(&visitor, &server, &agenda);
+    let exclude = async {
+        let (rules, _) = Exclusions::parse("127.0.0.0/8").expect("short enough");
+        visitor.exclusions.replace(rules);
+    };
+    let (visited, ()) = tokio::join!(waiting, exclude);
+    assert_eq!((visited.visit.outcome, server.methods().len()), (Outcome::AddressRefused, heard));
 }
 
 #[tokio::test]

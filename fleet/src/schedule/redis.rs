@@ -1,7 +1,10 @@
 //! A schedule in Redis: each call is one script, and the rules are in the scripts (`*.lua` beside this file). What is here
 //! puts arguments in order and makes sense of answers.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use model::{Purpose, Visit};
 use redis::ScriptInvocation;
@@ -13,14 +16,12 @@ use super::{
 use crate::{
     Clock, FleetError, Redis,
     keys::Keys,
-    pack,
+    pack::{self, Seen},
     uptime::{Ring, Uptime},
 };
 
 /// Subjects in one call, so that nobody else waits for long.
 const BATCH: usize = 500;
-/// Longer than anything stays in the stream.
-const ANSWERS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// The schedule of a scope, in Redis. Clones share a connection.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct RedisSchedule {
     names: Vec<String>,
     backlog: u64,
     clock: Clock,
+    /// Which answers the stream may name.
+    seen: Arc<Mutex<Seen>>,
 }
 
 impl RedisSchedule {
@@ -37,7 +40,7 @@ impl RedisSchedule {
     #[must_use]
     pub fn new(redis: Redis, scope: &Scope, backlog: u64) -> Self {
         let keys = Keys::new(scope);
-        Self { redis, names: keys.of_schedule(), keys, backlog, clock: Clock::Own }
+        Self { redis, names: keys.of_schedule(), keys, backlog, clock: Clock::Own, seen: Arc::default() }
     }
 
     /// The same by another clock than that of Redis. Everybody else must go by it too.
@@ -168,16 +171,20 @@ impl Schedule for RedisSchedule {
 
     async fn report(&self, claim: &Claim, report: Report<'_>) -> Result<Fenced, FleetError> {
         check_size(report.record)?;
-        let packed = pack::pack(report.visit);
-        let deep = (report.visit.purpose == Purpose::Deep).then(|| pack::whole(report.visit));
+        let packed = {
+            // Nobody panics while he holds it.
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            pack::pack(report.visit, &mut seen)?
+        };
+        let deep = (report.visit.purpose == Purpose::Deep).then(|| pack::whole(report.visit)).transpose()?;
         let mut call = self.script(&SCRIPTS.report);
         call.key(self.keys.deep(&claim.subject));
         call.arg(claim.subject.to_string()).arg(claim.token).arg(report.number).arg(self.backlog);
         call.arg(packed.entry).arg(report.record).arg(u8::from(report.doubtful));
         call.arg(report.up.map(|up| u8::from(up).to_string()).unwrap_or_default());
-        call.arg(deep.unwrap_or_default()).arg(ANSWERS_KEPT.as_secs()).arg(claim.lane.name());
+        call.arg(deep.unwrap_or_default()).arg(pack::ANSWERS_KEPT.as_secs()).arg(claim.lane.name());
         for (digest, bytes) in &packed.answers {
-            call.key(self.keys.answer(digest)).arg(bytes);
+            call.key(self.keys.answer(&digest.to_string())).arg(bytes);
         }
         match self.redis.run::<i64>(&call).await? {
             1 => Ok(Fenced::Done),
@@ -262,7 +269,7 @@ impl Schedule for RedisSchedule {
 
     async fn deep(&self, subject: &Subject) -> Result<Option<Visit>, FleetError> {
         let packed: Option<Vec<u8>> = self.redis.call(redis::cmd("GET").arg(self.keys.deep(subject))).await?;
-        packed.map(|packed| pack::unpack(&packed)).transpose()
+        Ok(packed.map(|packed| pack::unpack(&packed)).transpose()?)
     }
 }
 

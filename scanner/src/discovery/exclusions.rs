@@ -19,6 +19,7 @@ use std::{
     fmt,
     net::IpAddr,
     str::FromStr,
+    sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
 use electrum::{Host, endpoint::DnsName};
@@ -196,6 +197,41 @@ impl Exclusions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+}
+
+/// The rules as they are now, and can be changed while visits are made. Whoever asks is answered by the latest: there is no
+/// other way to ask, so nobody keeps old ones.
+#[derive(Debug, Default)]
+pub struct InForce(RwLock<Exclusions>);
+
+impl InForce {
+    /// These rules, for the time being.
+    #[must_use]
+    pub fn new(exclusions: Exclusions) -> Self {
+        Self(RwLock::new(exclusions))
+    }
+
+    /// Others, from now on.
+    pub fn replace(&self, exclusions: Exclusions) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = exclusions;
+    }
+
+    /// Whether somebody is to be left alone: to be asked before a look-up.
+    #[must_use]
+    pub fn cover_host(&self, host: &Host) -> bool {
+        self.rules().covers_host(host).is_some()
+    }
+
+    /// The same of an address that a look-up gave: to be asked before it is dialled.
+    #[must_use]
+    pub fn cover_address(&self, ip: IpAddr) -> bool {
+        self.rules().covers_address(ip).is_some()
+    }
+
+    fn rules(&self) -> RwLockReadGuard<'_, Exclusions> {
+        // The rules are replaced whole.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,10 @@
 //! The right to open one connection, and what is spent on it. Only the ledger makes one.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
-use electrum::Host;
 use tokio::time::Instant;
 
-use super::{Class, Ledger, MOST_ERRORS};
+use super::{Ledger, MOST_ERRORS, accounts::Sought, shared::Side};
 
 /// Bytes, of requests and answers, that cost one E.
 const BYTES_PER_E: f64 = 5_000.0;
@@ -15,9 +14,9 @@ const BYTES_PER_E: f64 = 5_000.0;
 #[derive(Debug)]
 pub struct Permit {
     ledger: Arc<Ledger>,
-    server: Host,
-    address: Option<IpAddr>,
-    class: Class,
+    sought: Sought,
+    /// Where the ledger is shared: what the others know of the permit.
+    side: Option<Side>,
     opened: Instant,
     spent: f64,
     /// How much of it the accounts of the server and its neighbourhood know of, or were told of beforehand.
@@ -30,32 +29,15 @@ pub struct Permit {
 
 impl Permit {
     /// A permit whose connection was counted by the ledger already.
-    pub(super) fn new(
-        ledger: Arc<Ledger>,
-        server: Host,
-        address: Option<IpAddr>,
-        class: Class,
-        opened: Instant,
-    ) -> Self {
-        let counted = class.set_aside();
-        Self {
-            ledger,
-            server,
-            address,
-            class,
-            opened,
-            spent: 0.0,
-            counted,
-            reserved: 0.0,
-            errors: 0,
-            risks: 0,
-        }
+    pub(super) fn new(ledger: Arc<Ledger>, sought: Sought, opened: Instant, side: Option<Side>) -> Self {
+        let counted = sought.class.set_aside();
+        Self { ledger, sought, side, opened, spent: 0.0, counted, reserved: 0.0, errors: 0, risks: 0 }
     }
 
     /// Whether a cost fits into the budget.
     #[must_use]
     pub fn affords(&self, cost: f64) -> bool {
-        self.spent + self.reserved + cost <= self.class.budget()
+        self.spent + self.reserved + cost <= self.sought.class.budget()
     }
 
     /// Takes a cost out of the budget, or says that it does not fit any more.
@@ -124,21 +106,22 @@ impl Permit {
 
     /// Has what was spent by now counted, and what was set aside and not spent given back.
     pub fn settle(&mut self, now: Instant) {
-        let uncounted = self.spent - std::mem::replace(&mut self.counted, self.spent);
-        let mut state = self.ledger.state();
-        state.server(&self.server, now).balance.add(uncounted, now);
-        if let Some(address) = self.address {
-            state.subnet(address.into(), now).balance.add(uncounted, now);
+        self.count(now);
+        if let Some(side) = &mut self.side {
+            side.settle(self.spent);
         }
+    }
+
+    fn count(&mut self, now: Instant) {
+        let uncounted = self.spent - std::mem::replace(&mut self.counted, self.spent);
+        self.ledger.accounts().add(&self.sought, uncounted, now);
     }
 
     /// The server showed that it wants to be left alone: no permits for it, nor for its address, for a while.
     pub fn leave_alone(&self, now: Instant) {
-        let mut state = self.ledger.state();
-        state.server(&self.server, now).quiet.begin(now);
-        let same = matches!(&self.server, Host::Address(ip) if self.address == Some(*ip));
-        if let Some(address) = self.address.filter(|_| !same) {
-            state.server(&Host::Address(address), now).quiet.begin(now);
+        self.ledger.accounts().leave_alone(&self.sought, now);
+        if let Some(side) = &self.side {
+            side.leave_alone();
         }
     }
 }
@@ -147,13 +130,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         // A plan walks ahead of the clock; nothing closes before it was opened.
         let now = Instant::now().max(self.opened);
-        self.settle(now);
-        let mut state = self.ledger.state();
-        let server = state.server(&self.server, now);
-        server.open = server.open.saturating_sub(1);
-        if let Some(address) = self.address {
-            let subnet = state.subnet(address.into(), now);
-            subnet.open = subnet.open.saturating_sub(1);
+        self.count(now);
+        self.ledger.accounts().close(&self.sought, now);
+        if let Some(side) = &mut self.side {
+            side.end(self.spent);
         }
     }
 }

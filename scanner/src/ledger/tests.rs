@@ -1,5 +1,12 @@
 //! Politeness on a simulated clock.
 
+mod conformance;
+mod shared;
+#[path = "../../../fleet/tests/support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
 use super::*;
 
 fn host(text: &str) -> Host {

@@ -1,0 +1,68 @@
+//! Who is to be left alone, for all campaigns of a Redis: the text of the rules, under the digest of the text. What the
+//! rules mean is the scanner's business.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
+
+use crate::{FleetError, Redis};
+
+const VERSION: &str = "eo:{exclusions}:version";
+const RULES: &str = "eo:{exclusions}:rules";
+
+/// How often it is looked whether the rules have changed.
+pub const LOOKED: Duration = Duration::from_millis(500);
+
+/// Publishes the rules that hold from now on, in the place of all before.
+///
+/// # Errors
+/// Where Redis cannot be used: the rules before still hold.
+pub async fn publish(redis: &Redis, rules: &str) -> Result<(), FleetError> {
+    let version = HEXLOWER.encode(&Sha256::digest(rules));
+    redis.call(redis::cmd("MSET").arg(VERSION).arg(version).arg(RULES).arg(rules)).await
+}
+
+/// Follows the rules.
+pub struct Watch {
+    redis: Redis,
+    version: Option<String>,
+}
+
+impl Watch {
+    /// One that knows nothing yet.
+    #[must_use]
+    pub fn new(redis: Redis) -> Self {
+        Self { redis, version: None }
+    }
+
+    /// The rules, where they are others than when they were last asked for. Where none were ever published there are
+    /// none to give; where they are lost, those before still hold.
+    ///
+    /// # Errors
+    /// Where Redis cannot be used.
+    pub async fn changed(&mut self) -> Result<Option<String>, FleetError> {
+        let version: Option<String> = self.redis.call(redis::cmd("GET").arg(VERSION)).await?;
+        if version.is_none() || version == self.version {
+            return Ok(None);
+        }
+        let (version, rules): (Option<String>, Option<String>) =
+            self.redis.call(redis::cmd("MGET").arg(VERSION).arg(RULES)).await?;
+        self.version = version;
+        Ok(rules)
+    }
+
+    /// Waits until the rules are others, and gives them.
+    ///
+    /// # Errors
+    /// Where Redis cannot be used.
+    pub async fn next(&mut self) -> Result<String, FleetError> {
+        loop {
+            match self.changed().await? {
+                Some(rules) => return Ok(rules),
+                None => sleep(LOOKED).await,
+            }
+        }
+    }
+}

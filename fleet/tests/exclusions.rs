@@ -1,0 +1,24 @@
+//! The rules of who is left alone, in a real Redis.
+
+mod support;
+
+use fleet::exclusions::{Watch, publish};
+
+use support::Server;
+
+#[tokio::test]
+async fn who_follows_the_rules_is_told_each_change_once() {
+    let server = Server::start().await;
+    let redis = server.redis();
+    let mut watch = Watch::new(server.redis());
+    assert_eq!(watch.changed().await.expect("answers"), None, "none were ever published");
+    publish(&redis, "a.example\n").await.expect("publishes");
+    assert_eq!(watch.changed().await.expect("answers").as_deref(), Some("a.example\n"));
+    publish(&redis, "a.example\n").await.expect("publishes");
+    assert_eq!(watch.changed().await.expect("answers"), None);
+    let (published, next) = tokio::join!(publish(&redis, ""), watch.next());
+    published.expect("publishes");
+    assert_eq!(next.expect("answers"), "", "nobody any more");
+    redis.call::<()>(&redis::cmd("FLUSHALL")).await.expect("is emptied");
+    assert_eq!(watch.changed().await.expect("answers"), None, "what is lost still holds");
+}
