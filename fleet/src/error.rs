@@ -26,6 +26,18 @@ pub enum FleetError {
 }
 
 impl FleetError {
+    /// The name in labels.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Away(_) => "away",
+            Self::Full(_) => "full",
+            Self::Backlog(_) => "backlog",
+            Self::Refused(_) => "refused",
+            Self::Spoilt { .. } => "spoilt",
+        }
+    }
+
     /// Whether waiting may help.
     #[must_use]
     pub fn is_passing(&self) -> bool {

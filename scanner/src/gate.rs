@@ -33,6 +33,12 @@ impl Gate {
         }
     }
 
+    /// Whether it was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        !*self.open.borrow()
+    }
+
     /// Closes the gate for good. Who is inside stays inside.
     pub fn close(&self) {
         self.places.close();

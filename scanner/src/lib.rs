@@ -26,3 +26,4 @@ pub mod sweep;
 mod term;
 pub mod visit;
 pub mod watch;
+pub mod work;

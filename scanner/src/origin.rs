@@ -19,7 +19,7 @@ pub struct Origin {
     /// By name, first teller first.
     pub learnt_from: Vec<String>,
     /// Where its tellers were met, as far as they were met at an address. None: the user named it.
-    tellers: Option<Vec<IpAddr>>,
+    pub(crate) tellers: Option<Vec<IpAddr>>,
 }
 
 impl Origin {

@@ -284,7 +284,7 @@ impl Round<'_> {
 
 /// Whether the next visits would end as this one did, and take as long. An odd opening or the arm of a twin may end
 /// so and say something.
-fn is_in_vain(visit: &Visit) -> bool {
+pub(crate) fn is_in_vain(visit: &Visit) -> bool {
     let is_usual = matches!(visit.purpose, Purpose::Light | Purpose::Deep);
     is_usual && matches!(visit.outcome, Outcome::TimedOut | Outcome::NotElectrum)
 }

@@ -1,0 +1,247 @@
+//! One claim on a server, from the first visit to the settlement.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use electrum::{Endpoint, Host};
+use fleet::{
+    FleetError,
+    schedule::{Claim, Fenced, Lane, Report, Schedule, Subject},
+};
+use jiff::Timestamp;
+use model::{Outcome, Purpose, Visit};
+use tokio::time::Instant;
+
+use super::{
+    cadence::WATCH,
+    entry::Entry,
+    persistence::persist,
+    telling::Telling,
+    worker::Worker,
+};
+use crate::{
+    acquaintance::Acquaintance,
+    agenda::{Agenda, Profile, itineraries, lookout},
+    objects::Objects,
+    origin::Origin,
+    sweep::is_in_vain,
+    term::Watch,
+    visit::Visited,
+};
+
+/// The name under which a campaign keeps what all servers are asked about.
+const OBJECTS: &str = "objects";
+
+/// A claim that this worker holds, as long as it does.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) claim: Claim,
+    pub(super) since: Instant,
+    over: AtomicBool,
+}
+
+impl Held {
+    pub(super) fn new(claim: Claim) -> Self {
+        Self { claim, since: Instant::now(), over: AtomicBool::new(false) }
+    }
+
+    /// Somebody else may have it now.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What this worker heard last of each teller, so that the same is not told twice.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<HashMap<Host, u64>>);
+
+impl Told {
+    fn is_news(&self, telling: &Telling) -> bool {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(&telling.teller) != Some(&telling.digest())
+    }
+
+    fn note(&self, telling: &Telling) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(telling.teller.clone(), telling.digest());
+    }
+}
+
+/// Visits a server that is claimed; gives how long from now it is due again.
+///
+/// # Errors
+/// Where something could not be reported.
+pub(super) async fn attend<S: Schedule>(
+    worker: &Worker<S>,
+    held: &Held,
+    host: &Host,
+) -> Result<(), FleetError> {
+    let claim = &held.claim;
+    let Ok(entry) = serde_json::from_slice::<Entry>(&claim.listing) else {
+        let key = Subject::Server(host.clone()).to_string();
+        return Err(FleetError::Spoilt { key, reason: "no listing of a server".to_owned() });
+    };
+    let mut acquaintance: Acquaintance = serde_json::from_slice(&claim.record).unwrap_or_default();
+    let origin = entry.origin();
+    let mut number = 0;
+    for (endpoint, agenda) in agendas(worker, claim.lane, &entry, &acquaintance).await? {
+        if held.is_over() || worker.gate.is_closed() {
+            break;
+        }
+        let Some(visited) = visit(worker, &endpoint, &agenda, &origin).await else {
+            worker.metrics.skipped();
+            continue;
+        };
+        number += 1;
+        if report(worker, held, number, &visited, &mut acquaintance).await? == Fenced::Stale {
+            break;
+        }
+        hear(worker, &visited).await;
+        if is_in_vain(&visited.visit) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn visit<S: Schedule>(
+    worker: &Worker<S>,
+    endpoint: &Endpoint,
+    agenda: &Agenda,
+    origin: &Origin,
+) -> Option<Visited> {
+    let visited = worker.visitor.visit(endpoint, agenda, origin.clone(), &worker.gate).await?;
+    worker.health.progressed();
+    Some(visited)
+}
+
+/// What is to be done, visit by visit.
+async fn agendas<S: Schedule>(
+    worker: &Worker<S>,
+    lane: Lane,
+    entry: &Entry,
+    acquaintance: &Acquaintance,
+) -> Result<Vec<(Endpoint, Agenda)>, FleetError> {
+    // What wallets use comes last in the order of endpoints.
+    let endpoints: Vec<Endpoint> = entry.endpoints.iter().rev().cloned().collect();
+    let series = rand::random_range(1..1 << 53);
+    let plan = |profile| itineraries(profile, &endpoints, acquaintance, series, Timestamp::now());
+    let planned = match lane {
+        Lane::Watch => {
+            let watch = Agenda::Watch(Watch::lasting(WATCH));
+            return Ok(lookout(acquaintance).map(|endpoint| (endpoint.clone(), watch)).into_iter().collect());
+        }
+        Lane::Liveness | Lane::Discovery => plan(Profile::Light),
+        Lane::Deep => plan(Profile::Deep),
+    };
+    let search = match (lane, endpoints.first()) {
+        (Lane::Deep, Some(endpoint)) if !objects_are_known(worker).await? => {
+            Some((endpoint.clone(), Agenda::Objects))
+        }
+        _ => None,
+    };
+    let visits = planned.into_iter().flat_map(|(endpoint, agendas)| {
+        agendas.into_iter().map(move |agenda| (endpoint.clone(), agenda))
+    });
+    Ok(search.into_iter().chain(visits).collect())
+}
+
+async fn objects_are_known<S: Schedule>(worker: &Worker<S>) -> Result<bool, FleetError> {
+    let known = &worker.visitor.caller.objects;
+    if known.get().is_some() {
+        return Ok(true);
+    }
+    let kept = persist(&worker.gate, &worker.metrics, || worker.schedule.kept(OBJECTS)).await?;
+    if let Some(objects) = kept.and_then(|kept| serde_json::from_slice::<Objects>(&kept).ok()) {
+        known.get_or_init(|| objects.into());
+    }
+    Ok(known.get().is_some())
+}
+
+async fn report<S: Schedule>(
+    worker: &Worker<S>,
+    held: &Held,
+    number: u32,
+    visited: &Visited,
+    acquaintance: &mut Acquaintance,
+) -> Result<Fenced, FleetError> {
+    let visit = &visited.visit;
+    let was_up = !acquaintance.answering.is_empty();
+    let up = is_up(visit);
+    acquaintance.take(visit);
+    let doubtful = match up {
+        Some(up) => worker.in_doubt(|doubt| {
+            doubt.visited(was_up, up);
+            !up && doubt.is_in_order()
+        }),
+        None => false,
+    };
+    worker.metrics.visited(visit, held.claim.lane);
+    if let Some(objects) = visited.objects.as_ref().filter(|objects| !objects.outputs.is_empty()) {
+        let found = serde_json::to_vec(objects).unwrap_or_default();
+        // Where another found some before, theirs are asked about.
+        persist(&worker.gate, &worker.metrics, || worker.schedule.keep(OBJECTS, &found)).await?;
+    }
+    let record = serde_json::to_vec(acquaintance).unwrap_or_default();
+    let report = || {
+        let report = Report { number, visit, doubtful, up, record: &record };
+        worker.schedule.report(&held.claim, report)
+    };
+    let reported = persist(&worker.gate, &worker.metrics, report).await;
+    match reported {
+        Ok(Fenced::Done) => {}
+        Ok(Fenced::Stale) => {
+            held.end();
+            worker.metrics.stale();
+            worker.metrics.unreported();
+        }
+        Err(_) => worker.metrics.unreported(),
+    }
+    reported
+}
+
+/// Passes on what was said of others. Where that fails it is said again the next time.
+async fn hear<S: Schedule>(worker: &Worker<S>, visited: &Visited) {
+    if !worker.orders.follow_peers {
+        return;
+    }
+    let most = worker.orders.seeds.caps.per_source;
+    let Some(telling) = Telling::of(visited, worker.orders.network, most) else { return };
+    if !worker.told.is_news(&telling) {
+        return;
+    }
+    let word = serde_json::to_vec(&telling).unwrap_or_default();
+    match worker.schedule.tell(&word).await {
+        Ok(true) => worker.told.note(&telling),
+        Ok(false) => {}
+        Err(error) => worker.metrics.redis_failed(error.class()),
+    }
+}
+
+/// Whether a server is up by a visit; none where it says nothing of that.
+fn is_up(visit: &Visit) -> Option<bool> {
+    if !matches!(visit.purpose, Purpose::Light | Purpose::Deep) {
+        return None;
+    }
+    match visit.outcome {
+        Outcome::Answered | Outcome::ToldToStop => Some(true),
+        Outcome::AddressRefused | Outcome::ProxyFailed => None,
+        _ => Some(false),
+    }
+}
+
+/// How long until it is due again; none where it was to be visited once.
+pub(super) fn due_again<S: Schedule>(worker: &Worker<S>, held: &Held) -> Option<Duration> {
+    let next = worker.orders.cadence.next(held.claim.lane, held.since.elapsed(), rand::random());
+    (!worker.orders.once).then_some(next)
+}

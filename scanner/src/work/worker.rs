@@ -1,0 +1,314 @@
+//! The loop of a worker: claim, hand out, keep what is held, drain.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use fleet::{
+    FleetError,
+    schedule::{Claim, Enrolment, Fenced, Lane, Schedule, Subject, Wanted},
+};
+use jiff::Timestamp;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    discovery::discover,
+    doubt::Doubt,
+    health::{Condition, Health},
+    metrics::{LOOK_EVERY, Metrics},
+    orders::Orders,
+    persistence::{condition, persist},
+    task::{Held, Told, attend, due_again},
+};
+use crate::{
+    agenda::Agenda,
+    gate::Gate,
+    origin::Origin,
+    probe::Offer,
+    sweep::PREPARED_PER_PLACE,
+    visit::Visitor,
+};
+
+/// Where nothing is due, somebody looks again so soon.
+const IDLE: Duration = Duration::from_millis(250);
+/// While our own network seems broken, one visit at a time.
+const ABSTAINING: Duration = Duration::from_secs(5);
+/// From one visit of the canaries to the next.
+const CANARY_EVERY: Duration = Duration::from_secs(30);
+
+/// How a worker holds on to what it claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Hold {
+    /// A claim is its for so long, and extended thrice as often.
+    pub lease: Duration,
+    /// How long others leave a server to the worker it belongs to.
+    pub patience: Duration,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(30), patience: Duration::from_secs(5) }
+    }
+}
+
+/// A worker.
+#[derive(Debug)]
+pub struct Worker<S> {
+    pub(super) name: String,
+    pub(super) schedule: S,
+    pub(super) orders: Orders,
+    pub(super) visitor: Visitor,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Arc<Health>,
+    pub(super) gate: Gate,
+    pub(super) told: Told,
+    hold: Hold,
+    doubt: Mutex<Doubt>,
+    held: Mutex<HashMap<u64, Arc<Held>>>,
+}
+
+impl<S: Schedule + 'static> Worker<S> {
+    /// A worker by a name that no other has. Closing the gate ends it.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "all of it is needed, and none of it goes together")]
+    pub fn new(
+        name: String,
+        schedule: S,
+        orders: Orders,
+        visitor: Visitor,
+        hold: Hold,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        gate: Gate,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            schedule,
+            orders,
+            visitor,
+            metrics,
+            health,
+            gate,
+            hold,
+            told: Told::default(),
+            doubt: Mutex::default(),
+            held: Mutex::default(),
+        })
+    }
+
+    /// Works until the gate is closed, or everybody was visited where once is enough.
+    ///
+    /// # Errors
+    /// Where waiting does not help.
+    pub async fn run(self: Arc<Self>) -> Result<(), FleetError> {
+        let keeper = tokio::spawn(Arc::clone(&self).keep());
+        let observer = tokio::spawn(Arc::clone(&self).observe());
+        let worked = self.work().await;
+        observer.abort();
+        keeper.abort();
+        let left = self.schedule.leave(&self.name).await;
+        if let Err(error) = left {
+            tracing::warn!("left without a word: {error}");
+        }
+        worked
+    }
+
+    async fn work(self: &Arc<Self>) -> Result<(), FleetError> {
+        let begun = persist(&self.gate, &self.metrics, || self.begin());
+        if self.gate.wait(begun).await.transpose()?.is_none() {
+            return Ok(());
+        }
+        let mut tasks = JoinSet::new();
+        while !self.gate.is_closed() {
+            while tasks.try_join_next().is_some() {}
+            let (condition, pause) = match self.take_on(&mut tasks).await {
+                Ok(turn) => turn,
+                Err(error) if error.is_passing() => {
+                    self.metrics.redis_failed(error.class());
+                    tracing::warn!("{error}");
+                    (condition(&error), ABSTAINING.min(Duration::from_secs(1)))
+                }
+                Err(error) => return Err(error),
+            };
+            self.turned(condition, tasks.len());
+            if self.orders.once && tasks.is_empty() && self.is_done().await? {
+                break;
+            }
+            let woken = async {
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    _ = tasks.join_next(), if !tasks.is_empty() => {}
+                }
+            };
+            self.gate.wait(woken).await;
+        }
+        self.turned(Condition::Draining, tasks.len());
+        while tasks.join_next().await.is_some() {
+            self.turned(Condition::Draining, tasks.len());
+        }
+        Ok(())
+    }
+
+    /// What has to be there before anything can be claimed.
+    async fn begin(&self) -> Result<(), FleetError> {
+        self.schedule.attend(&self.name, self.hold.lease).await?;
+        let campaign = Enrolment {
+            subject: Subject::Campaign,
+            listing: Vec::new(),
+            lanes: vec![(Lane::Discovery, Duration::ZERO)],
+        };
+        self.schedule.enrol(&[campaign]).await.map(|_| ())
+    }
+
+    /// Claims as much as there is room for. Gives how the worker stands, and when to look again.
+    async fn take_on(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<(Condition, Duration), FleetError> {
+        if self.orders.cadence.quiet_until(Timestamp::now()).is_some() {
+            return Ok((Condition::QuietHours, ABSTAINING));
+        }
+        let abstains = self.in_doubt(|doubt| doubt.is_in_order());
+        let most = if abstains { 1 } else { self.orders.concurrency * PREPARED_PER_PLACE };
+        let room = most.saturating_sub(tasks.len());
+        let standing = if abstains { Condition::Abstaining } else { Condition::Working };
+        if room == 0 {
+            return Ok((standing, IDLE));
+        }
+        let wanted = Wanted {
+            worker: &self.name,
+            lanes: &self.orders.lanes,
+            most: room,
+            lease: self.hold.lease,
+            patience: self.hold.patience,
+        };
+        let claims = self.schedule.claim(&wanted).await?;
+        let found = claims.len();
+        for claim in claims {
+            self.metrics.claimed(claim.lane);
+            let held = Arc::new(Held::new(claim));
+            self.held().insert(held.claim.token, Arc::clone(&held));
+            tasks.spawn(Arc::clone(self).see_to(held));
+        }
+        let pause = match found {
+            _ if abstains => ABSTAINING,
+            0 => IDLE,
+            _ => Duration::ZERO,
+        };
+        Ok((standing, pause))
+    }
+
+    /// Sees to one claim, to its end.
+    async fn see_to(self: Arc<Self>, held: Arc<Held>) {
+        let done = match &held.claim.subject {
+            Subject::Server(host) => attend(&self, &held, host).await.map(|()| due_again(&self, &held)),
+            Subject::Campaign => self.look_for_more(&held.claim).await,
+        };
+        let again = match done {
+            // Not finished: others may.
+            _ if self.gate.is_closed() => Some(Duration::ZERO),
+            Ok(again) => again,
+            Err(error) => {
+                tracing::warn!("{}: {error}", held.claim.subject);
+                due_again(&self, &held)
+            }
+        };
+        if !held.is_over() {
+            let settle = || async { self.schedule.settle(&[(&held.claim, again)]).await };
+            match persist(&self.gate, &self.metrics, settle).await {
+                Ok(settled) if settled.contains(&Fenced::Stale) => self.metrics.stale(),
+                Ok(_) => {}
+                // Its lease ends by itself.
+                Err(error) => tracing::warn!("{} was not settled: {error}", held.claim.subject),
+            }
+        }
+        self.held().remove(&held.claim.token);
+    }
+
+    async fn look_for_more(&self, claim: &Claim) -> Result<Option<Duration>, FleetError> {
+        let (seeds, cadence) = (&self.orders.seeds, &self.orders.cadence);
+        let discovered = discover(&self.schedule, claim, seeds, cadence).await?;
+        self.metrics.discovered(discovered.known, &discovered.refused);
+        if discovered.new > 0 {
+            tracing::info!("{} servers more, {} in all", discovered.new, discovered.known);
+        }
+        let again = discovered.again(cadence.interval(Lane::Discovery));
+        Ok((!self.orders.once || discovered.new > 0).then_some(again))
+    }
+
+    /// Where everybody is visited once: whether that was everybody.
+    async fn is_done(&self) -> Result<bool, FleetError> {
+        let status = persist(&self.gate, &self.metrics, || self.schedule.status()).await?;
+        Ok(status.lanes.iter().all(|lane| lane.subjects == 0))
+    }
+
+    /// Says that the worker is there, and keeps its claims.
+    async fn keep(self: Arc<Self>) {
+        loop {
+            sleep(self.hold.lease / 3).await;
+            if let Err(error) = self.keep_once().await {
+                self.metrics.redis_failed(error.class());
+            }
+        }
+    }
+
+    async fn keep_once(&self) -> Result<(), FleetError> {
+        self.schedule.attend(&self.name, self.hold.lease).await?;
+        let held: Vec<Arc<Held>> = self.held().values().cloned().collect();
+        let claims: Vec<&Claim> = held.iter().map(|held| &held.claim).collect();
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let kept = self.schedule.extend(&claims, self.hold.lease).await?;
+        for (held, kept) in held.iter().zip(kept) {
+            if kept == Fenced::Stale {
+                held.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the schedule for the metrics, and visits the canaries.
+    async fn observe(self: Arc<Self>) {
+        let mut canaries_due = Instant::now();
+        loop {
+            if let Ok(status) = self.schedule.status().await {
+                self.metrics.looked(&status.lanes);
+            }
+            if !self.orders.canaries.is_empty() && Instant::now() >= canaries_due {
+                self.visit_canaries().await;
+                canaries_due = Instant::now() + CANARY_EVERY;
+            }
+            sleep_until(Instant::now() + LOOK_EVERY).await;
+        }
+    }
+
+    async fn visit_canaries(&self) {
+        let (mut visited, mut answered) = (0, 0);
+        for endpoint in &self.orders.canaries {
+            let agenda = Agenda::Light { offer: Offer::Usual };
+            let visit = self.visitor.visit(endpoint, &agenda, Origin::default(), &self.gate).await;
+            let Some(visit) = visit.map(|visited| visited.visit) else { continue };
+            self.metrics.canary(&visit);
+            visited += 1;
+            answered += usize::from(visit.outcome == model::Outcome::Answered);
+        }
+        self.in_doubt(|doubt| doubt.canaries(answered, visited));
+    }
+
+    pub(super) fn in_doubt<T>(&self, judge: impl FnOnce(&mut Doubt) -> T) -> T {
+        judge(&mut self.doubt.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn turned(&self, condition: Condition, held: usize) {
+        self.health.turned(condition, held);
+        self.metrics.turned(condition, held);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<u64, Arc<Held>>> {
+        // Nobody panics while holding the lock.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
