@@ -37,6 +37,14 @@ pub fn all() -> Result<String, YamlError> {
     Ok(files?.into_iter().map(|(_, text)| format!("---\n{text}")).collect())
 }
 
+/// A resource, from YAML or JSON. Unknown fields are passed over; [`lint`](crate::lint::lint) names them.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
 /// Bounds are floating-point numbers in Kubernetes' types, and no reader wants to see `1.0`.
 fn whole_numbers(value: &mut Value) {
     match value {

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use electrum::{Endpoint, Host};
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit, facts::Facts};
+use serde::{Deserialize, Serialize};
 
 use crate::probe::{Occasion, probe};
 
@@ -13,7 +14,8 @@ use crate::probe::{Occasion, probe};
 pub(crate) const FIRST_CARD: &str = "E10";
 
 /// What is known of one server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Acquaintance {
     /// Deep visits so far.
     pub deep_visits: u32,
@@ -38,7 +40,8 @@ pub struct Acquaintance {
 }
 
 /// How much a server can take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Constitution {
     /// Nothing is known against it.
     #[default]

@@ -81,7 +81,7 @@ impl Told {
 ///
 /// # Errors
 /// Where something could not be reported.
-pub(super) async fn attend<S: Schedule>(
+pub(super) async fn attend<S: Schedule + 'static>(
     worker: &Worker<S>,
     held: &Held,
     host: &Host,
@@ -114,7 +114,7 @@ pub(super) async fn attend<S: Schedule>(
     Ok(())
 }
 
-async fn visit<S: Schedule>(
+async fn visit<S: Schedule + 'static>(
     worker: &Worker<S>,
     endpoint: &Endpoint,
     agenda: &Agenda,
@@ -126,7 +126,7 @@ async fn visit<S: Schedule>(
 }
 
 /// What is to be done, visit by visit.
-async fn agendas<S: Schedule>(
+async fn agendas<S: Schedule + 'static>(
     worker: &Worker<S>,
     lane: Lane,
     entry: &Entry,
@@ -156,7 +156,7 @@ async fn agendas<S: Schedule>(
     Ok(search.into_iter().chain(visits).collect())
 }
 
-async fn objects_are_known<S: Schedule>(worker: &Worker<S>) -> Result<bool, FleetError> {
+async fn objects_are_known<S: Schedule + 'static>(worker: &Worker<S>) -> Result<bool, FleetError> {
     let known = &worker.visitor.caller.objects;
     if known.get().is_some() {
         return Ok(true);
@@ -168,7 +168,7 @@ async fn objects_are_known<S: Schedule>(worker: &Worker<S>) -> Result<bool, Flee
     Ok(known.get().is_some())
 }
 
-async fn report<S: Schedule>(
+async fn report<S: Schedule + 'static>(
     worker: &Worker<S>,
     held: &Held,
     number: u32,
@@ -211,7 +211,7 @@ async fn report<S: Schedule>(
 }
 
 /// Passes on what was said of others. Where that fails it is said again the next time.
-async fn hear<S: Schedule>(worker: &Worker<S>, visited: &Visited) {
+async fn hear<S: Schedule + 'static>(worker: &Worker<S>, visited: &Visited) {
     if !worker.orders.follow_peers {
         return;
     }
@@ -241,7 +241,7 @@ fn is_up(visit: &Visit) -> Option<bool> {
 }
 
 /// How long until it is due again; none where it was to be visited once.
-pub(super) fn due_again<S: Schedule>(worker: &Worker<S>, held: &Held) -> Option<Duration> {
+pub(super) fn due_again<S: Schedule + 'static>(worker: &Worker<S>, held: &Held) -> Option<Duration> {
     let next = worker.orders.cadence.next(held.claim.lane, held.since.elapsed(), rand::random());
     (!worker.orders.once).then_some(next)
 }

@@ -1,0 +1,136 @@
+//! `scanner work`: one worker.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use electrum::{dial::Dialer, limits::Limits, names::Names};
+use scanner::{
+    aside::Tickets,
+    caller::Caller,
+    discovery::Exclusions,
+    gate::Gate,
+    ledger::Ledger,
+    visit::Visitor,
+    work::{
+        Orders, OrdersError, Worker,
+        health::Health,
+        http,
+        metrics::Metrics,
+        worker::Hold,
+    },
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{Shared, Usage, say};
+
+/// Visit servers for a campaign, together with all others who do.
+///
+/// Workers share the campaign through Redis: none visits a server that another visits, or too soon after another. Any of
+/// them may be killed; what it held is due again when its lease is over. SIGTERM and Ctrl-C let the visits under way end
+/// and give the others back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  scanner work --campaign campaign.yaml --redis redis://127.0.0.1:6379
+  scanner work --campaign campaign.yaml --redis rediss://redis.example:6379 --redis-password-file /run/secrets/redis --vantage zurich
+  scanner work --campaign campaign.yaml --redis redis+sentinel://a:26379,b:26379/mymaster --listen 0.0.0.0:9090")]
+pub(crate) struct Arguments {
+    /// The campaign, a ScanCampaign resource in YAML. Where a source of seeds names a ConfigMap its text is expected
+    /// beside it, in seeds-NAME.txt
+    #[arg(long, value_name = "FILE")]
+    campaign: PathBuf,
+    #[command(flatten)]
+    shared: Shared,
+    /// Which of the campaign's vantages this is; may be left out where there is only one
+    #[arg(long, env = "OBSERVATORY_VANTAGE", value_name = "NAME")]
+    vantage: Option<String>,
+    /// Visits at once, instead of what the campaign says
+    #[arg(long, value_name = "N")]
+    concurrency: Option<std::num::NonZeroUsize>,
+    /// Where /healthz, /readyz and /metrics are; port 0 is any that is free
+    #[arg(long, env = "OBSERVATORY_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    listen: SocketAddr,
+    /// How this worker is called; no two may have one name
+    #[arg(long, env = "OBSERVATORY_WORKER", value_name = "NAME")]
+    name: Option<String>,
+    /// Seconds that a claim is this worker's unless it says that it goes on
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=600))]
+    lease: u32,
+    /// Series that single servers may have; what is beyond is told of as one server, `other`
+    #[arg(long, value_name = "N", default_value = "100000")]
+    series: usize,
+    /// Visits that may wait in Redis to be read
+    #[arg(long, value_name = "N", default_value = "200000")]
+    backlog: u64,
+    /// Write logs as JSON
+    #[arg(long, env = "OBSERVATORY_JSON_LOGS")]
+    pub(crate) json_logs: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Usage`] for a campaign that cannot be worked on; else what kept it from working.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let orders = Orders::read(&arguments.campaign, arguments.vantage.as_deref());
+    let mut orders = orders.map_err(|error: OrdersError| Usage(format!("--campaign: {error}")))?;
+    orders.concurrency = arguments.concurrency.map_or(orders.concurrency, std::num::NonZeroUsize::get);
+    let redis = arguments.shared.redis().map_err(|error| Usage(format!("--redis: {error}")))?;
+    let (network, vantage) = (orders.network, orders.scope.vantage.clone());
+    let metrics = Arc::new(Metrics::new(network, &vantage, arguments.series)?);
+    let health = Arc::new(Health::new());
+    let listener = TcpListener::bind(arguments.listen).await;
+    let listener = listener.with_context(|| format!("--listen {}", arguments.listen))?;
+    say(&format!("http://{}/metrics tells how it goes.", listener.local_addr()?));
+    tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::clone(&metrics)));
+    let gate = Gate::new(orders.concurrency);
+    tokio::spawn(close_when_told(gate.clone())?);
+    let name = arguments.name.unwrap_or_else(|| format!("worker-{:016x}", rand::random::<u64>()));
+    let hold = Hold { lease: Duration::from_secs(arguments.lease.into()), ..Hold::default() };
+    let schedule = fleet::schedule::RedisSchedule::new(redis, orders.scope.clone(), arguments.backlog);
+    let visitor = visitor(&orders);
+    tracing::info!("{name} works for {} from {vantage}", orders.scope.campaign);
+    Worker::new(name, schedule, orders, visitor, hold, metrics, health, gate).run().await?;
+    Ok(())
+}
+
+fn visitor(orders: &Orders) -> Visitor {
+    let names = orders.resolver.map_or_else(Names::system, Names::at);
+    Visitor {
+        dialer: Dialer::new(names, orders.seeds.guard, orders.proxy.clone(), Limits::default()),
+        ledger: Ledger::new(orders.politeness),
+        exclusions: Exclusions::default(),
+        caller: Caller {
+            network: orders.network,
+            vantage: orders.scope.vantage.clone(),
+            name: orders.name.clone(),
+            objects: OnceLock::new(),
+            secret: rand::random(),
+        },
+        tickets: Tickets::default(),
+    }
+}
+
+/// The first signal ends the work in good order, the second ends the process.
+fn close_when_told(gate: Gate) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("the visits under way end, the others are given back");
+        gate.close();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(1);
+        }
+    })
+}

@@ -1,0 +1,51 @@
+//! `scanner`: one worker of a fleet, and how the fleet stands. Reads arguments, sets up logging, and turns errors into
+//! one line and an exit code.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Visits Electrum servers for a campaign, together with other workers.
+#[derive(Debug, Parser)]
+#[command(name = "scanner", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Work(Box<cli::work::Arguments>),
+    Status(cli::status::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let done = match arguments.command {
+        Command::Work(arguments) => {
+            if arguments.json_logs {
+                logs.json().init();
+            } else {
+                logs.init();
+            }
+            cli::work::run(*arguments).await
+        }
+        Command::Status(arguments) => {
+            logs.init();
+            cli::status::run(&arguments).await
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::say(&format!("scanner: {error:#}"));
+            if error.is::<cli::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
