@@ -112,7 +112,7 @@ impl Refusals {
         }
     }
 
-    pub(super) fn add(&mut self, reason: Refusal) {
+    pub(crate) fn add(&mut self, reason: Refusal) {
         *self.0.entry(reason).or_default() += 1;
     }
 }
