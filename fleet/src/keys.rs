@@ -8,13 +8,18 @@ use crate::schedule::{Lane, Scope, Subject};
 pub(crate) struct Keys {
     campaign: String,
     scope: String,
+    vantage: String,
 }
 
 impl Keys {
     pub(crate) fn new(scope: &Scope) -> Self {
         // A brace in a name would end the tag; Kubernetes allows none, and other callers get the nearest thing.
         let campaign = format!("eo:{{{}}}", scope.campaign.replace(['{', '}'], "_"));
-        Self { scope: format!("{campaign}:{}", scope.vantage), campaign }
+        Self { scope: format!("{campaign}:{}", scope.vantage), campaign, vantage: scope.vantage.clone() }
+    }
+
+    pub(crate) fn vantage(&self) -> &str {
+        &self.vantage
     }
 
     pub(crate) fn lane(&self, lane: Lane) -> String {

@@ -43,6 +43,19 @@ impl RedisSchedule {
         Self { redis, names: keys.of_schedule(), keys, backlog, clock: Clock::Own, seen: Arc::default() }
     }
 
+    /// The vantages from which somebody has worked for a campaign, by name.
+    ///
+    /// # Errors
+    ///
+    /// As everything that asks Redis.
+    pub async fn vantages(redis: &Redis, campaign: &str) -> Result<Vec<String>, FleetError> {
+        let keys = Keys::new(&Scope { campaign: campaign.to_owned(), vantage: String::new() });
+        let mut names: Vec<String> =
+            redis.call(redis::cmd("SMEMBERS").arg(keys.of_campaign("vantages"))).await?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// The same by another clock than that of Redis. Everybody else must go by it too.
     #[must_use]
     pub fn by(self, clock: Clock) -> Self {
@@ -121,6 +134,9 @@ impl Schedule for RedisSchedule {
     async fn attend(&self, worker: &str, lasting: Duration) -> Result<Vec<String>, FleetError> {
         let mut call = self.script(&SCRIPTS.attend);
         let mut present: Vec<String> = self.redis.run(call.arg(worker).arg(millis(lasting))).await?;
+        let mut note = redis::cmd("SADD");
+        note.arg(self.keys.of_campaign("vantages")).arg(self.keys.vantage());
+        self.redis.call::<()>(&note).await?;
         present.sort_unstable();
         Ok(present)
     }

@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for vantage in vantages {
         let scope = Scope { campaign: campaign.clone(), vantage };
-        let status = RedisSchedule::new(redis.clone(), scope.clone(), u64::MAX).status().await?;
+        let status = RedisSchedule::new(redis.clone(), &scope, u64::MAX).status().await?;
         let text = if arguments.json { json(&scope, &status) } else { table(&scope, &status) };
         writeln!(out, "{text}")?;
     }

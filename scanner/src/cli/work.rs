@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use electrum::{dial::Dialer, limits::Limits, names::Names};
+use fleet::Redis;
 use scanner::{
     aside::Tickets,
     caller::Caller,
@@ -84,6 +85,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut orders = orders.map_err(|error: OrdersError| Usage(format!("--campaign: {error}")))?;
     orders.concurrency = arguments.concurrency.map_or(orders.concurrency, std::num::NonZeroUsize::get);
     let redis = arguments.shared.redis().map_err(|error| Usage(format!("--redis: {error}")))?;
+    check(&redis).await?;
     let (network, vantage) = (orders.network, orders.scope.vantage.clone());
     let metrics = Arc::new(Metrics::new(network, &vantage, arguments.series)?);
     let health = Arc::new(Health::new());
@@ -95,10 +97,20 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::spawn(close_when_told(gate.clone())?);
     let name = arguments.name.unwrap_or_else(|| format!("worker-{:016x}", rand::random::<u64>()));
     let hold = Hold { lease: Duration::from_secs(arguments.lease.into()), ..Hold::default() };
-    let schedule = fleet::schedule::RedisSchedule::new(redis, orders.scope.clone(), arguments.backlog);
+    let schedule = fleet::schedule::RedisSchedule::new(redis.clone(), &orders.scope, arguments.backlog);
     let visitor = visitor(&orders);
     tracing::info!("{name} works for {} from {vantage}", orders.scope.campaign);
     Worker::new(name, schedule, orders, visitor, hold, metrics, health, gate).run().await?;
+    Ok(())
+}
+
+/// Redis may only be coming up; what it will never do is said at once.
+async fn check(redis: &Redis) -> anyhow::Result<()> {
+    match redis.check().await {
+        Err(error) if error.is_passing() => tracing::warn!("{error}"),
+        Err(error) => return Err(error.into()),
+        Ok(()) => {}
+    }
     Ok(())
 }
 
