@@ -242,7 +242,8 @@ impl Channel {
     async fn close(&mut self) -> Result<(), SessionError> {
         match self {
             Self::Lines(lines) => lines.stream.shutdown().await?,
-            Self::Messages(socket) => socket.close(None).await?,
+            // By name: futures has a `close` for boxes too, where some crate of the workspace asks for it.
+            Self::Messages(socket) => WebSocketStream::close(socket, None).await?,
         }
         Ok(())
     }

@@ -192,7 +192,7 @@ fn server_arguments(directory: &Path, etcd: &str, port: u16, genuine: bool) -> V
     if genuine {
         arguments.extend([
             "--authorization-mode=RBAC".into(),
-            format!("--service-account-key-file={}", file("server.key")),
+            format!("--service-account-key-file={}", file("server.crt")),
             "--service-account-issuer=https://kubernetes.default.svc".into(),
             "--service-cluster-ip-range=10.0.0.0/24".into(),
             "--disable-admission-plugins=ServiceAccount".into(), // no controller makes the accounts
