@@ -1,6 +1,7 @@
 # Every target installs what it needs, by package name. `make help` lists them.
 
 LAB     := target/lab
+CLUSTER := target/cluster
 PROXIES := nginx-light libnginx-mod-stream stunnel4 haproxy
 PYTHON  ?= python3
 TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -9,12 +10,12 @@ VENV    := $(TARGET)/notebook
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets redis browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
+.PHONY: help test lab proxies wallets cluster redis browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-test: lab proxies wallets redis ## everything that must hold: format, lints, unit, integration and doc tests
+test: lab proxies wallets cluster redis ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
@@ -35,6 +36,10 @@ wallets: ## install a wallet that simulated servers must satisfy, for tests: Ele
 redis: ## install what a fleet shares its work through, for tests: Redis
 	@command -v redis-server >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends redis-server; }
+
+cluster: ## install a Kubernetes API server for tests, built here, with etcd and kubectl
+	@command -v setpriv >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends util-linux; }
+	$(PYTHON) tests/cluster/install.py --dir $(CLUSTER)
 
 sample: ## two reports to look at: of a simulated network, and of a thousand servers that attack the page
 	cargo build --workspace --locked --bins --examples

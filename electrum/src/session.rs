@@ -242,7 +242,7 @@ impl Channel {
     async fn close(&mut self) -> Result<(), SessionError> {
         match self {
             Self::Lines(lines) => lines.stream.shutdown().await?,
-            // Named in full: where a box of a sink is a sink too, `socket.close` would be another one.
+            // By name: futures has a `close` for boxes too, where some crate of the workspace asks for it.
             Self::Messages(socket) => WebSocketStream::close(socket, None).await?,
         }
         Ok(())

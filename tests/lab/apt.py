@@ -10,8 +10,26 @@ import platform
 import shutil
 import subprocess
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from process import LabError, run, say
+
+KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
+
+# The lists, the cache and the record of what is installed (nothing) are apart from the system's, so apt works
+# out and fetches, with its usual checks of signatures, whatever is needed beyond this directory.
+SETTINGS = """\
+Dir::Etc::sourcelist "{apt}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "{apt}/state";
+Dir::State::status "{apt}/status";
+Dir::Cache "{apt}/cache";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+"""
 
 _one_at_a_time = threading.Lock()  # apt-get gives up where another one runs
 
@@ -64,6 +82,22 @@ def mirror() -> str:
         if release in own:
             return address
     raise LabError("no Debian archive in this machine's apt sources: add one to /etc/apt/sources.list.d")
+
+
+def private(directory: Path, suites: Sequence[str], advice: str) -> dict[str, str]:
+    """Makes an apt in a directory that knows these suites alone; gives the environment to run apt-get in."""
+    keyring = next((path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists()), None)
+    if keyring is None:
+        raise LabError("Debian's keys are missing: run `apt-get install debian-archive-keyring`")
+    for needed in ("state/lists/partial", "cache/archives/partial"):
+        (directory / needed).mkdir(parents=True)
+    (directory / "status").touch()
+    (directory / "apt.conf").write_text(SETTINGS.format(apt=directory))
+    source = f"deb [signed-by={keyring}] {mirror()}"
+    (directory / "sources.list").write_text("".join(f"{source} {suite} main\n" for suite in suites))
+    env = {"APT_CONFIG": str(directory / "apt.conf")}
+    run(["apt-get", "-qq", "update", "--error-on=any"], advice, env=env)
+    return env
 
 
 def _release() -> dict[str, str]:

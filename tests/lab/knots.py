@@ -16,21 +16,6 @@ from process import LabError, run, say
 SUITES = ("trixie", "trixie-backports")
 PACKAGE = "bitcoin-knots"
 PROGRAMS = ("bitcoind", "bitcoin-cli")
-KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
-
-# The lists, the cache and the record of what is installed (nothing) are apart from the system's, so apt works
-# out and fetches, with its usual checks of signatures, all that bitcoind needs beyond this directory.
-SETTINGS = """\
-Dir::Etc::sourcelist "{apt}/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-Dir::State "{apt}/state";
-Dir::State::status "{apt}/status";
-Dir::Cache "{apt}/cache";
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-"""
 
 WRAPPER = """\
 #!/bin/sh
@@ -59,18 +44,8 @@ def install(directory: Path) -> None:
 
 def fetch(private: Path, tree: Path) -> None:
     """Downloads the package with all its dependencies, and unpacks the program and the libraries."""
-    keyring = next((path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists()), None)
-    if keyring is None:
-        raise LabError("Debian's keys are missing: run `apt-get install debian-archive-keyring`")
-    for needed in ("state/lists/partial", "cache/archives/partial"):
-        (private / needed).mkdir(parents=True)
-    (private / "status").touch()
-    (private / "apt.conf").write_text(SETTINGS.format(apt=private))
-    source = f"deb [signed-by={keyring}] {apt.mirror()}"
-    (private / "sources.list").write_text("".join(f"{source} {suite} main\n" for suite in SUITES))
-    env = {"APT_CONFIG": str(private / "apt.conf")}
     advice = f"bitcoind could not be fetched: check that the Debian mirror of this machine has {SUITES[-1]}"
-    run(["apt-get", "-qq", "update", "--error-on=any"], advice, env=env)
+    env = apt.private(private, SUITES, advice)
     run(["apt-get", "-qq", "--yes", "--download-only", "--no-install-recommends", "-t", SUITES[-1],
          "install", PACKAGE], advice, env=env)
     for package in sorted((private / "cache/archives").glob("*.deb")):

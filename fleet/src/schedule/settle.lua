@@ -10,7 +10,7 @@ for i = 2, #ARGV, 3 do
       local delay = tonumber(ARGV[i + 2])
       if lane ~= claim[3] then
         if claim[4 + lane] then
-          call('ZADD', KEYS[lane], 'XX', claim[4 + lane], subject)
+          call('ZADD', KEYS[lane], claim[4 + lane], subject)
         end
       elseif delay then
         call('ZADD', KEYS[lane], now + delay, subject)

@@ -75,6 +75,20 @@ pub(crate) async fn extended_is_kept(bed: &impl Bed) {
     assert_eq!(schedule.claim(&wanted(&Lane::ALL)).await.expect("claims").len(), 1);
 }
 
+pub(crate) async fn however_often_extended_other_lanes_keep_their_time(bed: &impl Bed) {
+    let schedule = bed.schedule("home");
+    let lanes = [(Lane::Liveness, 0), (Lane::Deep, 30)];
+    schedule.enrol(&[enrolment(server("a"), &lanes)]).await.expect("enrols");
+    let held = claim(&schedule).await.remove(0);
+    for _ in 0..3 {
+        bed.pass(20);
+        assert_eq!(schedule.extend(&[&held], seconds(60)).await.expect("extends"), [Fenced::Done]);
+    }
+    schedule.settle(&[(&held, Some(seconds(0)))]).await.expect("settles");
+    let deep = schedule.claim(&wanted(&[Lane::Deep])).await.expect("claims").remove(0);
+    assert_eq!(deep.due.as_millisecond(), held.due.as_millisecond() + 30_000);
+}
+
 pub(crate) async fn a_settlement_said_again_is_done(bed: &impl Bed) {
     let schedule = bed.schedule("home");
     enrol(&schedule, &[("a", 0)]).await;

@@ -27,6 +27,7 @@ cases! {
     claims::a_subject_has_one_claim_over_all_lanes,
     claims::a_lease_ends_and_the_old_token_is_stale,
     claims::extended_is_kept,
+    claims::however_often_extended_other_lanes_keep_their_time,
     claims::a_settlement_said_again_is_done,
     claims::who_leaves_the_lane_is_not_due_in_it,
     claims::others_wait_for_their_patience,

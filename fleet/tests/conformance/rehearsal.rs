@@ -7,11 +7,12 @@ use fleet::{
     schedule::{Claim, Lane, Report, Schedule, Wanted},
 };
 use model::Purpose;
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{bool::weighted, collection::vec, option, prelude::*, sample::select};
 
 use crate::bed::{Bed, InMemory, InRedis, enrolment, server, visit};
 
-const VANTAGES: [&str; 2] = ["home", "away"];
+const VANTAGES: [&str; 4] = ["home", "home", "home", "away"];
+const SERVERS: usize = 4;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -32,25 +33,26 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     let worker = || select(vec!["w", "x", "y"]);
     let lane = || select(Lane::ALL.to_vec());
-    let claim = || 0..8_usize;
+    let claim = || 0..3_usize;
     prop_oneof![
-        3 => (0..90_u64).prop_map(Act::Pass),
+        5 => (0..25_u64).prop_map(Act::Pass),
+        1 => (0..8_000_u64).prop_map(Act::Pass),
         1 => (0..2_000_000_u64).prop_map(Act::Pass),
-        3 => (0..6_usize, vec((lane(), 0..60_u64), 0..3)).prop_map(|(server, lanes)| Act::Enrol { server, lanes }),
-        1 => (0..6_usize).prop_map(Act::Retire),
+        3 => (0..SERVERS, vec((lane(), 0..60_u64), 0..3)).prop_map(|(server, lanes)| Act::Enrol { server, lanes }),
+        1 => (0..SERVERS).prop_map(Act::Retire),
         2 => (worker(), 0..100_u64).prop_map(|(worker, lasting)| Act::Attend { worker, lasting }),
         1 => worker().prop_map(Act::Leave),
         6 => (worker(), vec(lane(), 1..5), 0..4_usize, 0..60_u64, 0..40_u64).prop_map(
             |(worker, lanes, most, lease, patience)| Act::Claim { worker, lanes, most, lease, patience }
         ),
         2 => (claim(), 0..60_u64).prop_map(|(claim, lease)| Act::Extend { claim, lease }),
-        4 => (claim(), 1..4_u32, option::of(any::<bool>()), any::<bool>(), any::<bool>()).prop_map(
+        4 => (claim(), 1..4_u32, option::weighted(0.9, any::<bool>()), weighted(0.2), weighted(0.2)).prop_map(
             |(claim, number, up, doubtful, deep)| Act::Report { claim, number, up, doubtful, deep }
         ),
         4 => vec((claim(), option::of(0..60_u64)), 1..3).prop_map(|claims| Act::Settle { claims }),
         1 => any::<u8>().prop_map(Act::Tell),
         1 => (claim(), 0..3_usize).prop_map(|(claim, words)| Act::Forget { claim, words }),
-        1 => Just(Act::Read),
+        2 => Just(Act::Read),
     ]
 }
 
@@ -113,7 +115,7 @@ async fn play<B: Bed>(bed: &B, vantage: &str, act: &Act, claims: &mut Vec<Claim>
         },
         Act::Read => bed.read().await.to_string(),
     };
-    let servers: Vec<_> = (0..6).map(|n| server(&format!("s{n}"))).collect();
+    let servers: Vec<_> = (0..SERVERS).map(|n| server(&format!("s{n}"))).collect();
     let (mut subjects, _) = schedule.subjects(0).await.expect("a page");
     subjects.sort();
     format!(
@@ -129,13 +131,16 @@ async fn play<B: Bed>(bed: &B, vantage: &str, act: &Act, claims: &mut Vec<Claim>
 fn memory_and_redis_answer_the_same() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let redis = runtime.block_on(InRedis::start());
-    let acts = vec((select(VANTAGES.to_vec()), act()), 1..80);
-    proptest!(ProptestConfig::with_cases(64), |(acts in acts)| {
+    let acts = vec((select(VANTAGES.to_vec()), act()), 1..120);
+    let lanes = |n: u64| Lane::ALL.iter().zip([0, 9, 17, 40]).map(|(lane, due)| (*lane, due + n)).collect();
+    let first =
+        (0..SERVERS).map(|n| ("home", Act::Enrol { server: n, lanes: lanes(n as u64) })).collect::<Vec<_>>();
+    proptest!(ProptestConfig::with_cases(96), |(acts in acts)| {
         runtime.block_on(async {
             redis.empty().await;
             let memory = InMemory::new();
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-            for (vantage, act) in &acts {
+            for (vantage, act) in first.iter().chain(&acts) {
                 let expected = play(&memory, vantage, act, &mut ours).await;
                 let answer = play(&redis, vantage, act, &mut theirs).await;
                 prop_assert_eq!(answer, expected, "after {:?}", act);
