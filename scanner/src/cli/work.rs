@@ -10,11 +10,17 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use electrum::{dial::Dialer, limits::Limits, names::Names};
-use fleet::Redis;
+use fleet::{
+    Redis,
+    exclusions::{LOOKED, Watch},
+    permits::Permits,
+    schedule::RedisSchedule,
+};
 use scanner::{
     aside::Tickets,
     caller::Caller,
-    discovery::Exclusions,
+    autonomous::Systems,
+    discovery::{Exclusions, InForce},
     gate::Gate,
     ledger::Ledger,
     visit::Visitor,
@@ -71,6 +77,9 @@ pub(crate) struct Arguments {
     /// Visits that may wait in Redis to be read
     #[arg(long, value_name = "N", default_value = "200000")]
     backlog: u64,
+    /// A database of autonomous systems in MaxMind's format: connections into one are spaced too
+    #[arg(long, env = "OBSERVATORY_ASN", value_name = "FILE")]
+    asn: Option<PathBuf>,
     /// Write logs as JSON
     #[arg(long, env = "OBSERVATORY_JSON_LOGS")]
     pub(crate) json_logs: bool,
@@ -97,8 +106,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::spawn(close_when_told(gate.clone())?);
     let name = arguments.name.unwrap_or_else(|| format!("worker-{:016x}", rand::random::<u64>()));
     let hold = Hold { lease: Duration::from_secs(arguments.lease.into()), ..Hold::default() };
-    let schedule = fleet::schedule::RedisSchedule::new(redis.clone(), &orders.scope, arguments.backlog);
-    let visitor = visitor(&orders);
+    let schedule = RedisSchedule::new(redis.clone(), &orders.scope, arguments.backlog);
+    let systems = match &arguments.asn {
+        Some(file) => Systems::open(file).map_err(|e| Usage(format!("--asn {}: {e}", file.display())))?,
+        None => Systems::default(),
+    };
+    let visitor = Arc::new(visitor(&orders, systems, Permits::new(redis.clone())));
+    let exclusions = follow(Watch::new(redis), Arc::clone(&visitor));
+    if gate.wait(exclusions).await.is_none() {
+        return Ok(());
+    }
     tracing::info!("{name} works for {} from {vantage}", orders.scope.campaign);
     Worker::new(name, schedule, orders, visitor, hold, metrics, health, gate).run().await?;
     Ok(())
@@ -114,12 +131,45 @@ async fn check(redis: &Redis) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn visitor(orders: &Orders) -> Visitor {
+/// Reads who is to be left alone, before anybody is visited, and from then on whenever that changes.
+async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
+    loop {
+        match watch.changed().await {
+            Ok(rules) => break take(rules, &visitor),
+            Err(error) => tracing::warn!("nobody is visited before it is known who is to be left alone: {error}"),
+        }
+        tokio::time::sleep(LOOKED).await;
+    }
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOKED).await;
+            // While Redis is away what was known holds.
+            if let Ok(rules) = watch.changed().await {
+                take(rules, &visitor);
+            }
+        }
+    });
+}
+
+fn take(rules: Option<String>, visitor: &Visitor) {
+    let Some(rules) = rules else { return };
+    match Exclusions::parse(&rules) {
+        Ok((exclusions, problems)) => {
+            for problem in problems.described() {
+                tracing::error!("exclusions, {problem}");
+            }
+            visitor.exclusions.replace(exclusions);
+        }
+        Err(error) => tracing::error!("exclusions: {error}"),
+    }
+}
+
+fn visitor(orders: &Orders, systems: Systems, permits: Permits) -> Visitor {
     let names = orders.resolver.map_or_else(Names::system, Names::at);
     Visitor {
         dialer: Dialer::new(names, orders.seeds.guard, orders.proxy.clone(), Limits::default()),
-        ledger: Ledger::new(orders.politeness),
-        exclusions: Exclusions::default(),
+        ledger: Ledger::shared(orders.politeness, systems, permits),
+        exclusions: InForce::default(),
         caller: Caller {
             network: orders.network,
             vantage: orders.scope.vantage.clone(),

@@ -18,7 +18,7 @@ use crate::{
     agenda::Profile,
     caller::ClientName,
     discovery::{Caps, Server, Source, bundled, parse_seeds},
-    ledger::Politeness,
+    ledger::{Politeness, Spacings},
 };
 
 /// Why a campaign cannot be worked on.
@@ -215,12 +215,12 @@ fn profile(profile: campaign::Profile) -> Profile {
 }
 
 fn politeness(budgets: &campaign::Budgets) -> Politeness {
-    Politeness {
-        server_spacing: budgets.server_spacing.into(),
-        subnet_spacing: budgets.subnet_spacing.into(),
-        connections: u32::try_from(budgets.connections).unwrap_or(1).max(1),
-        ..Politeness::default()
-    }
+    let spacings = Spacings {
+        server: budgets.server_spacing.into(),
+        subnet: budgets.subnet_spacing.into(),
+        system: budgets.as_spacing.into(),
+    };
+    Politeness::of_fleet(spacings, u32::try_from(budgets.connections).unwrap_or(1))
 }
 
 fn client_name(politeness: &campaign::Politeness, network: Network) -> Result<ClientName, OrdersError> {

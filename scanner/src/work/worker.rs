@@ -13,7 +13,7 @@ use fleet::{
 use jiff::Timestamp;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -30,7 +30,7 @@ use crate::{
     gate::Gate,
     origin::Origin,
     probe::Offer,
-    sweep::PREPARED_PER_PLACE,
+    sweep::{GRACE, PREPARED_PER_PLACE},
     visit::Visitor,
 };
 
@@ -62,7 +62,7 @@ pub struct Worker<S> {
     pub(super) name: String,
     pub(super) schedule: S,
     pub(super) orders: Orders,
-    pub(super) visitor: Visitor,
+    pub(super) visitor: Arc<Visitor>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) gate: Gate,
@@ -80,7 +80,7 @@ impl<S: Schedule + 'static> Worker<S> {
         name: String,
         schedule: S,
         orders: Orders,
-        visitor: Visitor,
+        visitor: Arc<Visitor>,
         hold: Hold,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
@@ -111,6 +111,8 @@ impl<S: Schedule + 'static> Worker<S> {
         let worked = self.work().await;
         observer.abort();
         keeper.abort();
+        // What the others are not told they take for open and spent until it expires.
+        let _ = timeout(GRACE, self.visitor.ledger.told()).await;
         let left = self.schedule.leave(&self.name).await;
         if let Err(error) = left {
             tracing::warn!("left without a word: {error}");

@@ -44,8 +44,8 @@ fn a_campaign_becomes_orders_for_a_vantage() {
         ]
     );
     assert_eq!(orders.seeds.caps.total, 50);
-    assert_eq!(orders.politeness.connections, 1);
-    assert_eq!(orders.politeness.server_spacing.as_secs(), 30);
+    let bounds = orders.politeness.bounds("8.8.8.8".parse().ok());
+    assert_eq!((bounds.connections, bounds.server_spacing.as_secs()), (1, 30));
     assert_eq!(orders.canaries.len(), 1);
     let usual = concat!("electrum-observatory/", env!("CARGO_PKG_VERSION"), " (+mailto:me@example.org)");
     assert_eq!(orders.name, ClientName::Same(usual.to_owned()));
