@@ -1,7 +1,8 @@
 -- Arguments: a worker, how many, the lease, the patience, how many visits may wait, then the lanes in their order.
 -- Gives for each claim: subject, lane, token, when it was due, listing, record. What has been due for the patience is
 -- anybody's, and the oldest come first, so that nobody waits for ever however few are looked at.
-local worker, most, lease, patience, cap = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local worker, most = ARGV[2], tonumber(ARGV[3])
+local lease, patience, cap = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local waiting = call('XLEN', VISITS)
 if waiting >= cap then
   return waiting

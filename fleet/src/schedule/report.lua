@@ -1,7 +1,7 @@
--- Arguments: subject, token, number, how many visits may wait, the entry, the record, '1' or '0' for whether it is doubtful, '1' for up, '0' for
--- down or nothing, the last deep visit or nothing, for how many seconds answers are kept, the lane, then the answers. Keys beyond the common ones:
--- the last deep visit, then one for each answer. Gives 1 if it is put, now or before, 0 if the claim is over, or how many
--- visits wait, negative.
+-- Arguments: subject, token, number, how many visits may wait, the entry, the record, '1' or '0' for whether it is doubtful,
+-- '1' for up, '0' for down or nothing, the last deep visit or nothing, for how many seconds answers are kept, the lane, then
+-- the answers. Keys beyond the common ones: the last deep visit, then one for each answer. Gives 1 if it is put, now or
+-- before, 0 if the claim is over, or how many visits wait, negative.
 local subject, number, up = ARGV[2], tonumber(ARGV[4]), ARGV[9]
 local claim = fenced(subject, ARGV[3])
 if not claim then
