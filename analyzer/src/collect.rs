@@ -60,22 +60,34 @@ pub async fn collect(
     let mut shards: Vec<Shard> = vec![HashMap::new(); rayon::current_num_threads()];
     let hasher = RandomState::new();
     // As many files at a time as there are processors, so that none waits while another unpacks.
+    let mut rooms: Vec<Vec<u8>> = vec![Vec::new(); shards.len()];
     let mut files = std::pin::pin!(archive.files_since(since).chunks(shards.len()));
-    while let Some(packed) = files.next().await {
-        let mut sound = Vec::with_capacity(packed.len());
-        for packed in packed {
+    let mut visits: Vec<(Visit, Digest)> = Vec::new();
+    loop {
+        let packed = files.next().await;
+        let is_last = packed.is_none();
+        let mut sound = Vec::new();
+        for packed in packed.unwrap_or_default() {
             match packed {
                 Ok(packed) => sound.push(packed),
                 Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
                 Err(error) => return Err(error),
             }
         }
-        let read: Vec<_> = sound.par_iter().map(|packed| read(packed, network)).collect();
-        for (visits, damages) in read {
-            damages.iter().for_each(&mut spoilt);
+        let mut next: Vec<Read> = Vec::new();
+        // Who is shown visits sees them in their order, on this thread: meanwhile the next files are read.
+        rayon::in_place_scope(|scope| {
+            let files = sound.par_iter().zip(&mut rooms);
+            scope.spawn(|_| next = files.map(|(packed, room)| read(packed, room, network)).collect());
             visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
-            file(visits, &mut shards, &hasher, knowledge);
+        });
+        file(visits, &mut shards, &hasher, knowledge);
+        if is_last {
+            break;
         }
+        let damages = next.iter().flat_map(|(_, damages)| damages);
+        damages.for_each(&mut spoilt);
+        visits = next.into_iter().flat_map(|(visits, _)| visits).collect();
     }
     let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();
     for (network, hosts) in shards.into_iter().flatten() {
@@ -84,9 +96,12 @@ pub async fn collect(
     Ok(networks.into_iter().map(|(network, dossiers)| Collection::of(network, dossiers)).collect())
 }
 
-/// The visits of a file, each with the digest of its line.
-fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec<ArchiveError>) {
-    let file = packed.unpack();
+/// Visits, each with the digest of its line, and what could not be read.
+type Read = (Vec<(Visit, Digest)>, Vec<ArchiveError>);
+
+/// The visits of a file.
+fn read(packed: &Packed, room: &mut Vec<u8>, network: Option<Network>) -> Read {
+    let file = packed.unpack(room);
     let lines = file.lines();
     let read = lines
         .par_iter()

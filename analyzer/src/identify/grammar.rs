@@ -123,7 +123,8 @@ fn small_number(result: &str) -> Option<&'static str> {
 }
 
 fn collect_orders(value: &str, into: &mut Vec<&'static str>, depth: usize) {
-    if depth == 0 || !value.starts_with(['{', '[']) {
+    // Where there is no brace there are no members, and lists are long.
+    if depth == 0 || !value.starts_with(['{', '[']) || !value.contains('{') {
         return;
     }
     let values = match Members::read(value) {
