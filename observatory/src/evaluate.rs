@@ -24,7 +24,11 @@ use simulator::{
     scenario::{self, Scenario},
 };
 
-use self::{addresses::Addresses, judge::Verdict, run::Way};
+use self::{
+    addresses::Addresses,
+    judge::Verdict,
+    run::{Common, Way},
+};
 use crate::output::{self, Usage};
 
 /// Compare what is concluded with what is true, on simulated networks.
@@ -69,8 +73,8 @@ const SCANS: usize = 24;
 /// [`Usage`] for scenarios that are none; else that something was missed, or held against the honest.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
-    let grammars = Library::embedded()?;
-    let scenarios = arguments.scenarios(&grammars)?;
+    let common = Common::new()?;
+    let scenarios = arguments.scenarios(&common.grammars)?;
     let seeds = arguments.first_seed..arguments.first_seed + arguments.seeds;
     let (way, workers) = match arguments.sockets {
         true => (Way::Sockets(Addresses::default()), SCANS),
@@ -93,7 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             stop.store(true, Ordering::Relaxed);
         }
     });
-    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &grammars, &stopped))?;
+    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &common, &stopped))?;
     output::result(&table::of(&verdicts))?;
     let runs: usize = verdicts.values().map(|verdict| verdict.runs).sum();
     output::note(&format!("{runs} runs took {:.0} s.", began.elapsed().as_secs_f64()));
@@ -109,7 +113,7 @@ fn all(
     jobs: &[(&str, &Scenario, u64)],
     way: &Way,
     workers: usize,
-    grammars: &Library,
+    common: &Common,
     stopped: &AtomicBool,
 ) -> anyhow::Result<BTreeMap<String, Verdict>> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<String, Verdict>::new()));
@@ -117,7 +121,7 @@ fn all(
     let work = || {
         while let Some((name, scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             // What the other runs found is not lost for one that fails.
-            let verdict = run::one(name, scenario, *seed, way, grammars)
+            let verdict = run::one(name, scenario, *seed, way, common)
                 .unwrap_or_else(|error| Verdict::failed(*seed, &error));
             if stopped.load(Ordering::Relaxed) {
                 return;

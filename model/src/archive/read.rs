@@ -55,10 +55,11 @@ impl<'r> Unpacked<'r> {
     /// # Errors
     /// [`ArchiveError::Spoilt`], which names the line.
     pub fn visit(&self, number: usize, line: &[u8]) -> Result<Visit, ArchiveError> {
-        serde_json::from_slice(line).map_err(|e| ArchiveError::Spoilt {
-            file: format!("{} line {}", self.path, number + 1),
-            reason: e.to_string(),
-        })
+        let spoilt =
+            |reason| ArchiveError::Spoilt { file: format!("{} line {}", self.path, number + 1), reason };
+        // Whether it is text is looked at once, and not for each of the texts in it.
+        let line = str::from_utf8(line).map_err(|e| spoilt(e.to_string()))?;
+        serde_json::from_str(line).map_err(|e| spoilt(e.to_string()))
     }
 }
 

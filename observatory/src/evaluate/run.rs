@@ -26,6 +26,7 @@ use scanner::{
     caller::{Caller, ClientName},
 };
 use simulator::{
+    chain::Chains,
     chance::Chance,
     grammar::Library,
     scenario::Scenario,
@@ -65,27 +66,48 @@ const SCANS_A_DAY: u32 = 3;
 const ROUND: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
+/// What all runs need.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) grammars: Library,
+    knowledge: Knowledge,
+    signs: Signs,
+    /// Scenarios are done seed by seed, and those of one seed have one chain.
+    chains: Chains,
+}
+
+impl Common {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            grammars: Library::embedded()?,
+            knowledge: Knowledge::embedded()?,
+            signs: Signs::embedded()?,
+            chains: Chains::default(),
+        })
+    }
+}
+
 /// Does it.
 pub(super) fn one(
     name: &str,
     scenario: &Scenario,
     seed: u64,
     way: &Way,
-    grammars: &Library,
+    common: &Common,
 ) -> anyhow::Result<Verdict> {
-    let knowledge = Knowledge::embedded()?;
-    let whole = || World::lasting(scenario, seed, None, Days { from: 0, count: DAYS }, grammars);
+    let Common { grammars, knowledge, signs, chains } = common;
+    let days = Days { from: 0, count: DAYS };
+    let whole = || World::sharing(chains, scenario, seed, None, days, grammars);
     let context = || format!("{name}, seed {seed}");
     let (world, collection) = match way {
         Way::Archive => {
             let world = whole()?;
-            let collection = rehearsed(&world, seed, &knowledge).with_context(context)?;
+            let collection = rehearsed(&world, seed, knowledge).with_context(context)?;
             (world, collection)
         }
         Way::Sockets(addresses) => {
             // Many scans wait at once: each holds no more than it needs.
-            let collection =
-                scanned(scenario, seed, grammars, &knowledge, addresses).with_context(context)?;
+            let collection = scanned(scenario, seed, grammars, knowledge, addresses).with_context(context)?;
             (whole()?, collection)
         }
     };
@@ -112,16 +134,17 @@ pub(super) fn one(
     let nowhere = |ip| Address { ip, asn: None, organisation: None, country: None };
     let place = |ip| places.get(&ip).cloned().unwrap_or_else(|| nowhere(ip));
     let opened = BTreeSet::new();
-    // What wallets give away is not judged here, and nobody is played.
+    // Neither figures nor what wallets give away are judged here: nothing is drawn, and nobody is played.
     let beside = Beside {
         previous: &[],
         opened: &opened,
         place: &place,
         defaults: &[],
-        signs: &Signs::embedded()?,
+        signs,
         play: Play { wallets: 0, seed },
+        draws: 0,
     };
-    let analysis = Analysis::of(&collection, &knowledge, &beside);
+    let analysis = Analysis::of(&collection, knowledge, &beside);
     let truths: Vec<_> = world.truths().cloned().collect();
     Ok(judge(scenario, seed, &truths, &analysis))
 }
