@@ -65,6 +65,7 @@ mod tests {
             ahead: 2,
             histories: Vec::new(),
             crowd: 0,
+            forks: Vec::new(),
             ..ChainPlan::default()
         };
         let of = |seed| chains.of(&plan(seed)).expect("a chain");
