@@ -8,6 +8,7 @@ use analyzer::{
     collect::Collection,
     dossier::of_visits,
     exposure::Play,
+    figures::DRAWS,
     identify::Knowledge,
     report,
     signs::Signs,
@@ -98,6 +99,7 @@ fn main() -> anyhow::Result<()> {
         defaults: &[],
         signs: &Signs::embedded()?,
         play: Play { wallets: 200, seed: 1 },
+        draws: DRAWS,
     };
     let analysis = Analysis::of(&collection, &knowledge, &beside);
     for report::File { path, text } in report::files(&analysis)? {

@@ -57,6 +57,8 @@ pub struct Beside<'b> {
     pub signs: &'b Signs,
     /// How wallets are played.
     pub play: Play,
+    /// Partitions that are drawn for the intervals of figures; of none there are no intervals.
+    pub draws: u64,
 }
 
 impl fmt::Debug for Beside<'_> {
@@ -70,7 +72,7 @@ impl Analysis {
     /// Analyses a network.
     #[must_use]
     pub fn of(collection: &Collection, knowledge: &Knowledge, beside: &Beside<'_>) -> Self {
-        let Beside { previous, opened, place, defaults, signs, play } = *beside;
+        let Beside { previous, opened, place, defaults, signs, play, draws } = *beside;
         let context = Context { previous, system: &|ip| place(ip).asn };
         let survey = Survey::of(collection.network, join(&collection.dossiers), knowledge, &context);
         let survey = Survey { opened: opened.clone(), ..survey };
@@ -81,7 +83,7 @@ impl Analysis {
         let operators = Operators::of(&survey.servers, &survey.attribution);
         let snapshot = Snapshot::of(&survey, &operators, defaults);
         let (exposure, selection) = Exposure::of(&snapshot, &pads(&survey), play);
-        let figures = Figures::of(&survey, &assessments, &operators, &selection, play.seed);
+        let figures = Figures::of(&survey, &assessments, &operators, &selection, (draws, play.seed));
         let summary =
             Summary::of(collection.network, collection.latest, &assessments, &groups, &figures, &exposure);
         Self { assessments, measures, groups, figures, exposure, summary }

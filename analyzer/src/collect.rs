@@ -1,6 +1,7 @@
 //! From an archive to dossiers, on as many processors as there are. Reading is the dear part of an analysis: every
 //! line is parsed once, and its visit is given to the dossier of its host and dropped.
 //!
+//! Some lines are read at a time: few enough that what was made of them is still at hand when it is taken in.
 //! Dossiers are kept in shards, each of which is filled by one thread; all visits to a host meet in one shard, in the
 //! order of the archive.
 
@@ -14,7 +15,7 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use model::{
     Archive, Visit,
-    archive::{ArchiveError, Packed},
+    archive::{ArchiveError, Unpacked},
     finding::Digest,
 };
 use rayon::prelude::*;
@@ -41,6 +42,12 @@ impl Collection {
     }
 }
 
+/// Lines that are read at a time.
+const AT_ONCE: usize = 256;
+
+/// A visit, and the digest of its line.
+type Seen = (Visit, Digest);
+
 /// Hosts of each network.
 type Shard = HashMap<Network, HashMap<Host, Dossier>>;
 
@@ -57,10 +64,11 @@ pub async fn collect(
     mut seen: impl FnMut(&Visit, Digest),
     mut spoilt: impl FnMut(&ArchiveError),
 ) -> Result<Vec<Collection>, ArchiveError> {
-    let mut shards: Vec<Shard> = vec![HashMap::new(); rayon::current_num_threads()];
-    let hasher = RandomState::new();
+    let mut filing = Filing::new(knowledge);
     // As many files at a time as there are processors, so that none waits while another unpacks.
-    let mut files = std::pin::pin!(archive.files_since(since).chunks(shards.len()));
+    let mut rooms: Vec<Vec<u8>> = vec![Vec::new(); filing.shards.len()];
+    let mut files = std::pin::pin!(archive.files_since(since).chunks(rooms.len()));
+    let mut visits: Vec<Seen> = Vec::new();
     while let Some(packed) = files.next().await {
         let mut sound = Vec::with_capacity(packed.len());
         for packed in packed {
@@ -70,57 +78,80 @@ pub async fn collect(
                 Err(error) => return Err(error),
             }
         }
-        let read: Vec<_> = sound.par_iter().map(|packed| read(packed, network)).collect();
-        for (visits, damages) in read {
-            damages.iter().for_each(&mut spoilt);
-            visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
-            file(visits, &mut shards, &hasher, knowledge);
+        let unpacked: Vec<Unpacked<'_>> =
+            sound.par_iter().zip(&mut rooms).map(|(packed, room)| packed.unpack(room)).collect();
+        for file in unpacked {
+            for (number, lines) in (0..).zip(file.lines().chunks(AT_ONCE)) {
+                let mut next = Vec::new();
+                // Who is shown visits sees them in their order, on this thread: meanwhile the next ones are read.
+                rayon::in_place_scope(|scope| {
+                    scope.spawn(|_| next = read(&file, number * AT_ONCE, lines));
+                    visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
+                });
+                filing.take(visits);
+                visits = Vec::with_capacity(next.len());
+                for visit in next {
+                    match visit {
+                        Ok((visit, _)) if network.is_some_and(|network| network != visit.network) => {}
+                        Ok(visit) => visits.push(visit),
+                        Err(error) => spoilt(&error),
+                    }
+                }
+            }
+            file.damage.iter().for_each(&mut spoilt);
         }
     }
-    let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();
-    for (network, hosts) in shards.into_iter().flatten() {
-        networks.entry(network).or_default().extend(hosts);
-    }
-    Ok(networks.into_iter().map(|(network, dossiers)| Collection::of(network, dossiers)).collect())
+    visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
+    filing.take(visits);
+    Ok(filing.collections())
 }
 
-/// The visits of a file, each with the digest of its line.
-fn read(packed: &Packed, network: Option<Network>) -> (Vec<(Visit, Digest)>, Vec<ArchiveError>) {
-    let file = packed.unpack();
-    let lines = file.lines();
-    let read = lines
-        .par_iter()
-        .enumerate()
-        .map(|(number, line)| file.visit(number, line).map(|visit| (visit, Digest::of_bytes(line))));
-    let read: Vec<_> = read.collect();
-    let (mut visits, mut damages) = (Vec::with_capacity(read.len()), Vec::new());
-    for visit in read {
-        match visit {
-            Ok((visit, _)) if network.is_some_and(|network| network != visit.network) => {}
-            Ok(visit) => visits.push(visit),
-            Err(error) => damages.push(error),
-        }
-    }
-    damages.extend(file.damage);
-    (visits, damages)
+/// Reads lines of a file, of which the first has this number.
+fn read(file: &Unpacked<'_>, first: usize, lines: &[&[u8]]) -> Vec<Result<Seen, ArchiveError>> {
+    let read =
+        |(number, line): (usize, &&[u8])| Ok((file.visit(first + number, line)?, Digest::of_bytes(line)));
+    lines.par_iter().enumerate().map(read).collect()
 }
 
-fn file(visits: Vec<(Visit, Digest)>, shards: &mut [Shard], hasher: &RandomState, knowledge: &Knowledge) {
-    let mut of_shards: Vec<Vec<(Visit, Digest)>> = shards.iter().map(|_| Vec::new()).collect();
-    let count = shards.len() as u64;
-    for (visit, digest) in visits {
-        let shard = usize::try_from(hasher.hash_one(&visit.endpoint.host) % count).unwrap_or_default();
-        of_shards[shard].push((visit, digest));
+/// Dossiers, in as many shards as there are threads.
+struct Filing<'k> {
+    shards: Vec<Shard>,
+    hasher: RandomState,
+    knowledge: &'k Knowledge,
+}
+
+impl<'k> Filing<'k> {
+    fn new(knowledge: &'k Knowledge) -> Self {
+        let shards = vec![HashMap::new(); rayon::current_num_threads()];
+        Self { shards, hasher: RandomState::new(), knowledge }
     }
-    // Each visit is dropped where it was taken in: that is work too.
-    shards.par_iter_mut().zip(of_shards).for_each(|(shard, visits)| {
+
+    fn take(&mut self, visits: Vec<Seen>) {
+        let Self { shards, hasher, knowledge } = self;
+        let mut of_shards: Vec<Vec<Seen>> = shards.iter().map(|_| Vec::new()).collect();
+        let count = shards.len() as u64;
         for (visit, digest) in visits {
-            let hosts = shard.entry(visit.network).or_default();
-            let dossier = match hosts.get_mut(&visit.endpoint.host) {
-                Some(dossier) => dossier,
-                None => hosts.entry(visit.endpoint.host.clone()).or_default(),
-            };
-            dossier.take(&Reading::of(&visit), digest, knowledge);
+            let shard = usize::try_from(hasher.hash_one(&visit.endpoint.host) % count).unwrap_or_default();
+            of_shards[shard].push((visit, digest));
         }
-    });
+        // Each visit is dropped where it was taken in: that is work too.
+        shards.par_iter_mut().zip(of_shards).for_each(|(shard, visits)| {
+            for (visit, digest) in visits {
+                let hosts = shard.entry(visit.network).or_default();
+                let dossier = match hosts.get_mut(&visit.endpoint.host) {
+                    Some(dossier) => dossier,
+                    None => hosts.entry(visit.endpoint.host.clone()).or_default(),
+                };
+                dossier.take(&Reading::of(&visit), digest, knowledge);
+            }
+        });
+    }
+
+    fn collections(self) -> Vec<Collection> {
+        let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();
+        for (network, hosts) in self.shards.into_iter().flatten() {
+            networks.entry(network).or_default().extend(hosts);
+        }
+        networks.into_iter().map(|(network, dossiers)| Collection::of(network, dossiers)).collect()
+    }
 }

@@ -64,23 +64,23 @@ pub struct Figures {
     pub distributions: Distributions,
 }
 
-/// Partitions that are drawn for the intervals.
-const DRAWS: u64 = 400;
+/// Partitions that are drawn for the intervals of a report.
+pub const DRAWS: u64 = 400;
 
 impl Figures {
     /// Those of a network. `selection` has for each host, in the order of the survey, the chance that Electrum asks it
-    /// about a wallet.
+    /// about a wallet. So many partitions are drawn for the intervals; where none is, there are none.
     #[must_use]
     pub fn of(
         survey: &Survey<'_>,
         assessments: &[Assessment],
         operators: &Operators,
         selection: &[f64],
-        seed: u64,
+        (draws, seed): (u64, u64),
     ) -> Self {
         let members = members::members(survey, assessments, operators, selection);
         let mut centralisation = centralisation(&members);
-        let draws: Vec<Vec<usize>> = (0..DRAWS)
+        let draws: Vec<Vec<usize>> = (0..draws)
             .map(|number| operators::draw(&survey.attribution, members.len(), &mut Chance::new(seed, number)))
             .collect();
         for (weighting, dimensions) in &mut centralisation {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use model::finding::Digest;
+use rayon::prelude::*;
 
 use crate::{mark::Mark, server::Server};
 
@@ -28,23 +29,34 @@ pub struct Named {
     pub evidence: Digest,
 }
 
+/// A host that was visited, or named.
+#[derive(Default)]
+struct Mention {
+    /// The server that it is one of.
+    place: Option<usize>,
+    /// The first that names it.
+    namer: Option<usize>,
+    /// Whether others do.
+    several: bool,
+}
+
 impl Gossip {
     /// Lays the lists of all servers side by side.
     #[must_use]
     pub fn of(servers: &[Server<'_>]) -> Self {
-        let mut places: HashMap<Mark, usize> = HashMap::new();
+        let mut mentions: HashMap<Mark, Mention> = HashMap::with_capacity(servers.len());
         for (place, server) in servers.iter().enumerate() {
-            places.extend(server.hosts.iter().map(|(host, _)| (Mark::of_host(host), place)));
-        }
-        // A host that several name, or one.
-        let mut namers: HashMap<Mark, (usize, bool)> = HashMap::new();
-        for (place, server) in servers.iter().enumerate() {
-            for host in hosts(server) {
-                let (first, several) = namers.entry(*host).or_insert((place, false));
-                *several |= *first != place;
+            for (host, _) in &server.hosts {
+                mentions.entry(Mark::of_host(host)).or_default().place = Some(place);
             }
         }
-        let named = servers.iter().enumerate().map(|(place, server)| {
+        for (place, server) in servers.iter().enumerate() {
+            for host in hosts(server) {
+                let mention = mentions.entry(*host).or_default();
+                mention.several |= *mention.namer.get_or_insert(place) != place;
+            }
+        }
+        let named = servers.par_iter().enumerate().map(|(place, server)| {
             let evidence = server.dossiers().find_map(|dossier| dossier.place.peers.as_ref())?.evidence;
             let mut visited = Vec::new();
             let (mut strangers, mut alone) = (0, 0);
@@ -52,12 +64,13 @@ impl Gossip {
             listed.sort_unstable();
             listed.dedup();
             for host in listed {
-                match places.get(host) {
-                    Some(own) if *own == place => continue,
-                    Some(other) => visited.push(*other),
+                let Some(mention) = mentions.get(host) else { continue };
+                match mention.place {
+                    Some(own) if own == place => continue,
+                    Some(other) => visited.push(other),
                     None => strangers += 1,
                 }
-                alone += usize::from(namers.get(host).is_some_and(|(_, several)| !several));
+                alone += usize::from(!mention.several);
             }
             visited.sort_unstable();
             visited.dedup();

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
-use bitcoin::ScriptBuf;
+use bitcoin::{ScriptBuf, block::Header};
 use electrum::{
     message::{Answer, RpcError},
     proof::ScriptHash,
@@ -34,6 +34,8 @@ pub struct Turn<'v> {
     call: OnceCell<Option<Call<'v>>>,
     /// The answer, where one came that is one and was kept whole.
     answer: OnceCell<Option<Answer<'v>>>,
+    /// The block, where one was asked for.
+    block: OnceCell<Option<(u32, Header)>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +84,7 @@ impl<'v> Reading<'v> {
 
 impl<'v> Turn<'v> {
     fn of(exchange: &'v Exchange) -> Self {
-        Self { exchange, call: OnceCell::new(), answer: OnceCell::new() }
+        Self { exchange, call: OnceCell::new(), answer: OnceCell::new(), block: OnceCell::new() }
     }
 
     fn call(&self) -> Option<&Call<'v>> {
@@ -138,6 +140,19 @@ impl<'v> Turn<'v> {
             Answer::Result(text) => serde_json::from_str(text).ok(),
             Answer::Error(_) => None,
         }
+    }
+
+    /// The result as text, where it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'v, str>> {
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+        self.answer()?.result().map(|Text(text)| text)
+    }
+
+    /// The header of a block with its height, where this is how one was asked for: several look at it.
+    pub(crate) fn block(&self, read: impl FnOnce() -> Option<(u32, Header)>) -> Option<(u32, Header)> {
+        *self.block.get_or_init(read)
     }
 
     /// The error, where it was one.

@@ -249,7 +249,8 @@ impl<'a> Answer<'a> {
     /// Reads one answer (not a batch). `None` where the bytes are no answer at all.
     #[must_use]
     pub fn read(line: &'a [u8]) -> Option<Self> {
-        let envelope: Envelope<'a> = serde_json::from_slice(line).ok()?;
+        // Text, so that each member need not be looked through for whether it is.
+        let envelope: Envelope<'a> = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
         // JSON-RPC 1 answers carry both members, one of them null; null reads as None.
         match (envelope.error, envelope.result) {
             (Some(error), _) => Some(Self::Error(read_error(error.get()))),

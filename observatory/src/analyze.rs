@@ -11,6 +11,7 @@ use analyzer::{
     collect::{Collection, collect},
     exposure::{Play, WALLETS},
     features::canary::canaries,
+    figures::DRAWS,
     identify::Knowledge,
     signs::Signs,
 };
@@ -100,8 +101,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut visits = folder::Visits::begin(folder)?;
     let previous = groups_of(folder)?;
     let play = Play { wallets: arguments.wallets, seed: arguments.seed };
-    let analysis =
-        arguments.evidence.analyze(&previous, play, |visit, digest| visits.add(visit, digest)).await?;
+    let analysis = arguments
+        .evidence
+        .analyze(&previous, (play, DRAWS), |visit, digest| visits.add(visit, digest))
+        .await?;
     let page = folder::write(&analysis, visits, folder)?;
     output::result(&table::of(&analysis))?;
     output::note(&format!("{} is the report.", page.display()));
@@ -109,14 +112,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 impl Evidence {
-    /// The analysis of what the archive holds. Each visit is shown once, with the digest of its line.
+    /// The analysis of what the archive holds: how many wallets are played for it, and how many partitions drawn. Each
+    /// visit is shown once, with the digest of its line.
     ///
     /// # Errors
     /// As [`run`].
     pub(crate) async fn analyze(
         &self,
         previous: &[Group],
-        play: Play,
+        (play, draws): (Play, u64),
         seen: impl FnMut(&Visit, Digest),
     ) -> anyhow::Result<Analysis> {
         let databases = Databases::open(&self.geoip)?;
@@ -134,8 +138,15 @@ impl Evidence {
         let known = bundled(collection.network);
         let defaults: Vec<Endpoint> = known.iter().flat_map(Server::endpoints).cloned().collect();
         let (signs, opened) = (Signs::embedded()?, self.opened()?);
-        let beside =
-            Beside { previous, opened: &opened, place: &place, defaults: &defaults, signs: &signs, play };
+        let beside = Beside {
+            previous,
+            opened: &opened,
+            place: &place,
+            defaults: &defaults,
+            signs: &signs,
+            play,
+            draws,
+        };
         Ok(Analysis::of(&collection, &knowledge, &beside))
     }
 

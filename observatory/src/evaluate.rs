@@ -4,11 +4,13 @@
 mod addresses;
 mod judge;
 mod run;
+mod sums;
 mod table;
 
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -24,7 +26,12 @@ use simulator::{
     scenario::{self, Scenario},
 };
 
-use self::{addresses::Addresses, judge::Verdict, run::Way};
+use self::{
+    addresses::Addresses,
+    judge::Verdict,
+    run::{Common, Way},
+    sums::Sums,
+};
 use crate::output::{self, Usage};
 
 /// Compare what is concluded with what is true, on simulated networks.
@@ -37,7 +44,8 @@ use crate::output::{self, Usage};
 #[command(after_help = "Examples:
   observatory evaluate
   observatory evaluate --seeds 1000 --scenario n4-overload --scenario n5-reorg-lag
-  observatory evaluate --sockets --seeds 20")]
+  observatory evaluate --sockets --seeds 20
+  observatory evaluate --seeds 50 --sums sums.json    # again and again: each goes on where the last ended")]
 pub(crate) struct Arguments {
     /// A scenario by name; without any, all of them but the mixed and the hostile one
     #[arg(long, value_name = "NAME")]
@@ -48,6 +56,9 @@ pub(crate) struct Arguments {
     /// The first seed
     #[arg(long, value_name = "S", default_value = "1")]
     first_seed: u64,
+    /// Go on where the last run with this file ended, and print what all of them came to
+    #[arg(long, value_name = "FILE", conflicts_with = "first_seed")]
+    sums: Option<PathBuf>,
     /// Serve the networks on loopback addresses and scan them there, which takes as long as scans take
     #[arg(long)]
     sockets: bool,
@@ -69,9 +80,13 @@ const SCANS: usize = 24;
 /// [`Usage`] for scenarios that are none; else that something was missed, or held against the honest.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
-    let grammars = Library::embedded()?;
-    let scenarios = arguments.scenarios(&grammars)?;
-    let seeds = arguments.first_seed..arguments.first_seed + arguments.seeds;
+    let common = Common::new()?;
+    let scenarios = arguments.scenarios(&common.grammars)?;
+    let names = || scenarios.iter().map(|(name, _)| name.as_str());
+    let before =
+        arguments.sums.as_deref().map(|path| Sums::read(path, arguments.first_seed, names())).transpose()?;
+    let first_seed = before.as_ref().map_or(arguments.first_seed, |sums| sums.next_seed);
+    let seeds = first_seed..first_seed + arguments.seeds;
     let (way, workers) = match arguments.sockets {
         true => (Way::Sockets(Addresses::default()), SCANS),
         false => (Way::Archive, thread::available_parallelism().map_or(1, usize::from)),
@@ -93,9 +108,16 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             stop.store(true, Ordering::Relaxed);
         }
     });
-    let verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &grammars, &stopped))?;
-    output::result(&table::of(&verdicts))?;
+    let mut verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &common, &stopped))?;
     let runs: usize = verdicts.values().map(|verdict| verdict.runs).sum();
+    if let (Some(mut sums), Some(path)) = (before, &arguments.sums)
+        && runs == jobs.len()
+    {
+        sums.add(verdicts, first_seed + arguments.seeds);
+        sums.write(path)?;
+        verdicts = sums.verdicts;
+    }
+    output::result(&table::of(&verdicts))?;
     output::note(&format!("{runs} runs took {:.0} s.", began.elapsed().as_secs_f64()));
     anyhow::ensure!(runs == jobs.len(), "interrupted after {runs} of {} runs", jobs.len());
     let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();
@@ -109,7 +131,7 @@ fn all(
     jobs: &[(&str, &Scenario, u64)],
     way: &Way,
     workers: usize,
-    grammars: &Library,
+    common: &Common,
     stopped: &AtomicBool,
 ) -> anyhow::Result<BTreeMap<String, Verdict>> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<String, Verdict>::new()));
@@ -117,7 +139,7 @@ fn all(
     let work = || {
         while let Some((name, scenario, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             // What the other runs found is not lost for one that fails.
-            let verdict = run::one(name, scenario, *seed, way, grammars)
+            let verdict = run::one(name, scenario, *seed, way, common)
                 .unwrap_or_else(|error| Verdict::failed(*seed, &error));
             if stopped.load(Ordering::Relaxed) {
                 return;

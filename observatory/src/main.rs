@@ -17,7 +17,12 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
+
+/// Analyses and simulations allocate much, on several threads: this is a quarter of their time (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures the servers that Electrum wallets trust.
 #[derive(Debug, Parser)]

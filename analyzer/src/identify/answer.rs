@@ -20,7 +20,7 @@ const MAX: usize = 200;
 type Seen = (String, String);
 
 /// The traits of an answer. None where it tells of a passing condition, or is no answer.
-pub(crate) fn seen(question: &Question, line: &str) -> Vec<Seen> {
+pub(crate) fn seen(question: &Question<'_>, line: &str) -> Vec<Seen> {
     let line = line.trim();
     if let Some(items) = elements(line) {
         let what = if items.is_empty() { "an empty array" } else { "an array" };
@@ -38,12 +38,12 @@ pub(crate) fn seen(question: &Question, line: &str) -> Vec<Seen> {
     seen
 }
 
-fn failure(question: &Question, error: &str) -> Vec<Seen> {
+fn failure(question: &Question<'_>, error: &str) -> Vec<Seen> {
     let Some(members) = Members::read(error) else {
         let message = string(error).unwrap_or_else(|| error.to_owned());
         return vec![(
             question.text.clone(),
-            format!("error, bare: {}", template(&message, &question.echoes)),
+            format!("error, bare: {}", template(&message, &question.echoes())),
         )];
     };
     let code = members.get("code").unwrap_or("none");
@@ -51,7 +51,7 @@ fn failure(question: &Question, error: &str) -> Vec<Seen> {
     if CONDITIONS.contains(&code) {
         return Vec::new();
     }
-    let mut words = template(&message, &question.echoes);
+    let mut words = template(&message, &question.echoes());
     if question.kind == Kind::Unreadable {
         // What follows a colon is as much of our line as the server cared to repeat.
         words = words.split(": ").next().unwrap_or_default().to_owned();
@@ -71,7 +71,7 @@ fn failure(question: &Question, error: &str) -> Vec<Seen> {
     }
 }
 
-fn success(question: &Question, result: &str) -> Vec<Seen> {
+fn success(question: &Question<'_>, result: &str) -> Vec<Seen> {
     let asked = &question.text;
     if asked.starts_with("blockchain.transaction.broadcast") {
         // Whether a transaction is taken is a matter of the transaction.

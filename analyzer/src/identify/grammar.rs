@@ -10,7 +10,7 @@ use super::{
 const DEPTH: usize = 4;
 
 /// Habits of writing: which, and what was seen.
-pub(crate) fn seen(question: &Question, line: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn seen(question: &Question<'_>, line: &str) -> Vec<(&'static str, String)> {
     let line = line.trim();
     let mut seen = Vec::new();
     if question.kind == Kind::Batch && elements(line).is_some_and(|items| items.len() > 1) {
@@ -43,7 +43,7 @@ pub(crate) fn seen(question: &Question, line: &str) -> Vec<(&'static str, String
             seen.extend(orders.into_iter().map(|order| ("order of members", order.to_owned())));
         }
     }
-    if let (Some(ours), Some(theirs)) = (&question.id, members.get("id"))
+    if let (Some(ours), Some(theirs)) = (question.id, members.get("id"))
         && ours.contains(['e', 'E'])
     {
         seen.push(("id sent as 1e2", id_form(theirs).to_owned()));
@@ -123,7 +123,8 @@ fn small_number(result: &str) -> Option<&'static str> {
 }
 
 fn collect_orders(value: &str, into: &mut Vec<&'static str>, depth: usize) {
-    if depth == 0 || !value.starts_with(['{', '[']) {
+    // Where there is no brace there are no members, and lists are long.
+    if depth == 0 || !value.starts_with(['{', '[']) || !value.contains('{') {
         return;
     }
     let values = match Members::read(value) {

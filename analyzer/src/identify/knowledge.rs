@@ -2,7 +2,7 @@
 //! The data is analyzer/grammars.json, generated from analyzer/captures by `make grammars`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::{self, Write as _},
 };
 
@@ -48,14 +48,17 @@ pub(super) struct Rung {
     pub(super) name: String,
     pub(super) version: Version,
     grammar: Traits,
-    /// By question, then by the protocol agreed on.
-    answers: BTreeMap<String, Traits>,
+    /// Questions in their order, and their answers by the protocol agreed on.
+    answers: Vec<(String, Traits)>,
 }
 
 /// Everything known, by name and version.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
     pub(super) rungs: Vec<Rung>,
+    /// Where a question is: the places of versions, and its place among the questions of each. Every observation is
+    /// looked up, and mostly everybody knows it.
+    places: HashMap<String, Vec<(usize, usize)>>,
 }
 
 /// Why a text is no knowledge base.
@@ -99,7 +102,7 @@ impl Knowledge {
                 .rsplit_once(' ')
                 .and_then(|(name, version)| Some((name.to_owned(), Version::read(version)?)))
                 .ok_or_else(|| KnowledgeError::Heading(heading.clone()))?;
-            rungs.push(Rung { name, version, grammar, answers });
+            rungs.push(Rung { name, version, grammar, answers: answers.into_iter().collect() });
         }
         Self::of(rungs)
     }
@@ -109,14 +112,15 @@ impl Knowledge {
             return Err(KnowledgeError::TooMany);
         }
         rungs.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-        Ok(Self { rungs })
+        Ok(Self { places: places(&rungs), rungs })
     }
 
     /// The same without one version: what would be known had it not been captured.
     #[must_use]
     pub fn without(&self, name: &str, version: &Version) -> Self {
         let others = self.rungs.iter().filter(|rung| rung.name != name || rung.version != *version);
-        Self { rungs: others.cloned().collect() }
+        let rungs: Vec<Rung> = others.cloned().collect();
+        Self { places: places(&rungs), rungs }
     }
 
     /// Learns from the conversations of one capture.
@@ -129,18 +133,18 @@ impl Knowledge {
         version: Version,
         conversations: &[Conversation<'_>],
     ) -> Result<Self, KnowledgeError> {
-        let mut rung =
-            Rung { name: name.to_owned(), version, grammar: Traits::new(), answers: BTreeMap::new() };
+        let (mut grammar, mut answers) = (Traits::new(), BTreeMap::<String, Traits>::new());
         for Observation { topic, seen } in of_conversations(conversations) {
             let traits = match topic {
-                Topic::Grammar(habit) => rung.grammar.entry(habit.to_owned()).or_default(),
+                Topic::Grammar(habit) => grammar.entry(habit.to_owned()).or_default(),
                 Topic::Answer(question, era) => {
-                    rung.answers.entry(question).or_default().entry(era.to_owned()).or_default()
+                    answers.entry(question).or_default().entry(era.to_owned()).or_default()
                 }
             };
             traits.insert(seen);
         }
-        self.rungs.push(rung);
+        let answers = answers.into_iter().collect();
+        self.rungs.push(Rung { name: name.to_owned(), version, grammar, answers });
         Self::of(self.rungs)
     }
 
@@ -155,7 +159,8 @@ impl Knowledge {
             let heading = serde_json::to_string(&format!("{} {}", rung.name, rung.version))?;
             let lines = |entries: Vec<String>| entries.join(",\n      ");
             let grammar: Result<Vec<_>, _> = rung.grammar.iter().map(entry).collect();
-            let answers: Result<Vec<_>, _> = rung.answers.iter().map(entry).collect();
+            let answers: Result<Vec<_>, _> =
+                rung.answers.iter().map(|(question, traits)| entry((question, traits))).collect();
             let _ = write!(
                 text,
                 "{}  {heading}: {{\n    \"grammar\": {{\n      {}\n    }},\n    \"answers\": {{\n      {}\n    }}\n  }}",
@@ -176,10 +181,25 @@ impl Knowledge {
 
     fn weigh_one(&self, observation: &Observation) -> Option<Weighed> {
         let (mut covered, mut fits) = (0, 0);
-        for (index, rung) in self.rungs.iter().enumerate() {
-            if let Some(fit) = rung.fits(observation) {
-                covered |= 1 << index;
-                fits |= u64::from(fit) << index;
+        let mut note = |index: usize, fit: bool| {
+            covered |= 1 << index;
+            fits |= u64::from(fit) << index;
+        };
+        let seen = &observation.seen;
+        match &observation.topic {
+            Topic::Grammar(habit) => {
+                for (index, rung) in self.rungs.iter().enumerate() {
+                    if let Some(traits) = rung.grammar.get(*habit) {
+                        note(index, traits.contains(seen));
+                    }
+                }
+            }
+            Topic::Answer(question, era) => {
+                for (index, place) in self.places.get(question).into_iter().flatten() {
+                    if let Some(fit) = fits_era(&self.rungs[*index].answers[*place].1, era, seen) {
+                        note(*index, fit);
+                    }
+                }
             }
         }
         let weighed = Weighed { topic: Fingerprint::of(&observation.topic), covered, fits };
@@ -192,25 +212,26 @@ fn entry<T: Serialize>((question, traits): (&String, &T)) -> Result<String, serd
     Ok(format!("{}: {}", serde_json::to_string(question)?, serde_json::to_string(traits)?))
 }
 
-impl Rung {
-    /// Whether the version shows a trait; `None` where its capture has nothing on the question.
-    fn fits(&self, observation: &Observation) -> Option<bool> {
-        match &observation.topic {
-            Topic::Grammar(habit) => Some(self.grammar.get(*habit)?.contains(&observation.seen)),
-            Topic::Answer(question, era) => {
-                let by_era = self.answers.get(question)?;
-                if let Some(traits) = by_era.get(*era) {
-                    return Some(traits.contains(&observation.seen));
-                }
-                // Captured under other rules only: then it may be answered as under any of them.
-                let first = Era::Unidentified.name();
-                let mut others =
-                    by_era.iter().filter(|(other, _)| (*other == first) == (*era == first)).peekable();
-                others.peek()?;
-                Some(others.any(|(_, traits)| traits.contains(&observation.seen)))
-            }
+fn places(rungs: &[Rung]) -> HashMap<String, Vec<(usize, usize)>> {
+    let mut places: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+    for (index, rung) in rungs.iter().enumerate() {
+        for (place, (question, _)) in rung.answers.iter().enumerate() {
+            places.entry(question.clone()).or_default().push((index, place));
         }
     }
+    places
+}
+
+/// Whether a version answers a question so under the rules agreed on; `None` where its capture has nothing on that.
+fn fits_era(by_era: &Traits, era: &str, seen: &String) -> Option<bool> {
+    if let Some(traits) = by_era.get(era) {
+        return Some(traits.contains(seen));
+    }
+    // Captured under other rules only: then it may be answered as under any of them.
+    let first = Era::Unidentified.name();
+    let mut others = by_era.iter().filter(|(other, _)| (*other == first) == (era == first)).peekable();
+    others.peek()?;
+    Some(others.any(|(_, traits)| traits.contains(seen)))
 }
 
 /// What visits say for and against each version: some bytes an observation, whatever a server sent.

@@ -115,15 +115,15 @@ impl Era {
 
 /// A request, understood.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct Question<'a> {
     /// What is asked, as the knowledge base words it.
     pub(crate) text: String,
     /// How its answer is read.
     pub(crate) kind: Kind,
-    /// Our own words, which an error may repeat.
-    pub(crate) echoes: Vec<String>,
+    /// The request.
+    request: &'a str,
     /// The id as we wrote it, where it is a number.
-    pub(crate) id: Option<String>,
+    pub(crate) id: Option<&'a str>,
 }
 
 /// How an answer is read.
@@ -145,19 +145,16 @@ pub(crate) enum Kind {
     Unreadable,
 }
 
-impl Question {
+impl<'a> Question<'a> {
     /// Understands a request; `None` for those that no visit would make.
-    pub(crate) fn read(request: &str) -> Option<Self> {
+    pub(crate) fn read(request: &'a str) -> Option<Self> {
         let request = request.trim();
-        let of = |text: &str, kind| {
-            let echoes = vec![request.to_owned()];
-            Some(Self { text: text.to_owned(), kind, echoes, id: None })
-        };
+        let of = |text: &str, kind| Some(Self { text: text.to_owned(), kind, request, id: None });
         if let Some(calls) = elements(request) {
             return of(if calls.is_empty() { "a batch of none" } else { "a batch" }, Kind::Batch);
         }
         match Members::read(request) {
-            Some(members) => Self::call(&members),
+            Some(members) => Self::call(request, &members),
             // Python reads these as numbers.
             None if ["NaN", "Infinity"].iter().any(|odd| request.contains(odd)) => None,
             None if request.starts_with('{') => of("no JSON", Kind::Unreadable),
@@ -165,7 +162,19 @@ impl Question {
         }
     }
 
-    fn call(members: &Members<'_>) -> Option<Self> {
+    /// Our own words, which an error may repeat.
+    pub(crate) fn echoes(&self) -> Vec<String> {
+        let call = match self.kind {
+            Kind::Batch | Kind::Unreadable => None,
+            _ => Members::read(self.request),
+        };
+        let Some(call) = call else { return vec![self.request.to_owned()] };
+        let mut echoes: Vec<String> = call.get("method").and_then(string).into_iter().collect();
+        collect_strings(call.get("params").unwrap_or("[]"), &mut echoes, 3);
+        echoes
+    }
+
+    fn call(request: &'a str, members: &Members<'a>) -> Option<Self> {
         let known = ["jsonrpc", "id", "method", "params"];
         let mut names: Vec<&str> = members.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
@@ -181,8 +190,6 @@ impl Question {
         if method.is_empty() || !method.chars().all(sound) || params.is_none() && names.contains(&"params") {
             return None;
         }
-        let mut echoes = vec![method.clone()];
-        collect_strings(params.unwrap_or("[]"), &mut echoes, 3);
         let (asked, kind) = match METHODS.contains(&method.as_str()) {
             false => ("a method that does not exist".to_owned(), Kind::Call),
             true => parameters(&method, params)?,
@@ -192,8 +199,8 @@ impl Question {
             None => format!("without jsonrpc: {asked}"),
             Some(_) => return None,
         };
-        let id = id.starts_with(|c: char| c.is_ascii_digit()).then(|| id.to_owned());
-        Some(Self { text, kind, echoes, id })
+        let id = id.starts_with(|c: char| c.is_ascii_digit()).then_some(id);
+        Some(Self { text, kind, request, id })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Blocks and transactions: that headers were worked for and follow each other, that transactions are what they are
 //! called and where they are said to be.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bitcoin::{
     Txid,
@@ -49,23 +49,27 @@ pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header)> {
     if turn.method() != HEADER {
         return None;
     }
-    let [height]: [u32; 1] = turn.params()?;
-    let hex: String = turn.result()?;
-    Some((height, proof::header::decode(&hex).ok()?))
+    turn.block(|| {
+        let [height]: [u32; 1] = turn.params()?;
+        Some((height, proof::header::decode(&turn.text()?).ok()?))
+    })
 }
 
 /// The best block, as it was told.
 pub(crate) fn best(turn: &Turn<'_>) -> Option<(u32, Header)> {
     #[derive(Deserialize)]
-    struct Best {
+    struct Best<'a> {
         height: u32,
-        hex: String,
+        #[serde(borrow)]
+        hex: Cow<'a, str>,
     }
     if turn.method() != "blockchain.headers.subscribe" {
         return None;
     }
-    let Best { height, hex } = turn.result()?;
-    Some((height, proof::header::decode(&hex).ok()?))
+    turn.block(|| {
+        let Best { height, hex } = turn.answer()?.result()?;
+        Some((height, proof::header::decode(&hex).ok()?))
+    })
 }
 
 /// The transaction that was asked for by its id, where the bytes have that id.
@@ -83,8 +87,7 @@ fn raw(turn: &Turn<'_>) -> Option<(Txid, Read)> {
         return None;
     }
     let [asked]: [Txid; 1] = turn.params()?;
-    let hex: String = turn.result()?;
-    Some((asked, proof::txid_of(&hex, LARGEST)))
+    Some((asked, proof::txid_of(&turn.text()?, LARGEST)))
 }
 
 fn genesis<'v>(turn: &Turn<'v>, network: Network) -> Option<Proof<'v>> {

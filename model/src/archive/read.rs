@@ -21,32 +21,32 @@ pub struct Packed {
 
 /// A file of visits, one a line.
 #[derive(Debug)]
-pub struct Unpacked {
+pub struct Unpacked<'r> {
     /// Why there is no more of it, where it is damaged.
     pub damage: Option<ArchiveError>,
     path: Arc<Path>,
-    text: Vec<u8>,
+    text: &'r [u8],
 }
 
 impl Packed {
-    /// Unpacks it, as far as it can be.
-    #[must_use]
-    pub fn unpack(&self) -> Unpacked {
-        let mut text = Vec::new();
+    /// Unpacks it, as far as it can be, into a room whose contents are lost: whoever reads one file after the other
+    /// asks for memory once.
+    pub fn unpack<'r>(&self, room: &'r mut Vec<u8>) -> Unpacked<'r> {
+        room.clear();
         let read = zstd::Decoder::with_buffer(&self.bytes[..])
-            .and_then(|decoder| decoder.take(LARGEST as u64).read_to_end(&mut text));
+            .and_then(|decoder| decoder.take(LARGEST as u64).read_to_end(room));
         let spoilt =
             |e: std::io::Error| ArchiveError::Spoilt { file: self.path.to_string(), reason: e.to_string() };
-        Unpacked { damage: read.err().map(spoilt), path: Arc::clone(&self.path), text }
+        Unpacked { damage: read.err().map(spoilt), path: Arc::clone(&self.path), text: room }
     }
 }
 
-impl Unpacked {
+impl<'r> Unpacked<'r> {
     /// Its lines, without their ends.
     #[must_use]
-    pub fn lines(&self) -> Vec<&[u8]> {
-        let ends = memchr::memchr_iter(b'\n', &self.text).chain([self.text.len()]);
-        let starts = [0].into_iter().chain(memchr::memchr_iter(b'\n', &self.text).map(|end| end + 1));
+    pub fn lines(&self) -> Vec<&'r [u8]> {
+        let ends = memchr::memchr_iter(b'\n', self.text).chain([self.text.len()]);
+        let starts = [0].into_iter().chain(memchr::memchr_iter(b'\n', self.text).map(|end| end + 1));
         starts.zip(ends).map(|(start, end)| &self.text[start..end]).filter(|line| !line.is_empty()).collect()
     }
 
@@ -55,10 +55,11 @@ impl Unpacked {
     /// # Errors
     /// [`ArchiveError::Spoilt`], which names the line.
     pub fn visit(&self, number: usize, line: &[u8]) -> Result<Visit, ArchiveError> {
-        serde_json::from_slice(line).map_err(|e| ArchiveError::Spoilt {
-            file: format!("{} line {}", self.path, number + 1),
-            reason: e.to_string(),
-        })
+        let spoilt =
+            |reason| ArchiveError::Spoilt { file: format!("{} line {}", self.path, number + 1), reason };
+        // Whether it is text is looked at once, and not for each of the texts in it.
+        let line = str::from_utf8(line).map_err(|e| spoilt(e.to_string()))?;
+        serde_json::from_str(line).map_err(|e| spoilt(e.to_string()))
     }
 }
 
@@ -73,7 +74,8 @@ impl Archive {
     pub fn read_since(&self, since: Timestamp) -> impl Stream<Item = Result<Visit, ArchiveError>> {
         self.files_since(since).flat_map(|packed| match packed {
             Ok(packed) => {
-                let file = packed.unpack();
+                let mut room = Vec::new();
+                let file = packed.unpack(&mut room);
                 let lines = file.lines().into_iter().enumerate();
                 let mut visits: Vec<_> = lines.map(|(number, line)| file.visit(number, line)).collect();
                 if let Some(damage) = file.damage {

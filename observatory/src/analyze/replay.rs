@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let previous = arguments.against.as_deref().map(groups_of).transpose()?.unwrap_or_default();
     let play = Play { wallets: 0, seed: 0 };
-    let analysis = arguments.evidence.analyze(&previous, play, |_, _| {}).await?;
+    let analysis = arguments.evidence.analyze(&previous, (play, 0), |_, _| {}).await?;
     let assessment = analysis.assessments.iter().find(|assessment| assessment.server == arguments.server);
     let assessment = assessment.ok_or_else(|| {
         Usage(format!("{} is not in the archive: assessments.json names them", arguments.server))

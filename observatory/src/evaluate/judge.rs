@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use analyzer::analysis::Analysis;
 use model::{Assessment, finding::Tier};
+use serde::{Deserialize, Serialize};
 use simulator::{scenario::Scenario, world::Truth};
 
 /// So many servers of one operator are a fleet, which is held against it (I33).
@@ -12,7 +13,7 @@ const FLEET: usize = 5;
 const MOST_TOLD: usize = 5;
 
 /// How the conclusions of some runs compare with the truth.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Verdict {
     /// Runs.
     pub(super) runs: usize,
@@ -38,7 +39,7 @@ pub(super) struct Verdict {
 }
 
 /// So many of so many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Share {
     pub(super) of: usize,
     pub(super) found: usize,

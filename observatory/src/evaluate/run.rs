@@ -11,21 +11,23 @@ use std::{
 use analyzer::{
     analysis::{Analysis, Beside},
     collect::{Collection, collect},
-    dossier::{self, Dossier},
+    dossier::Dossier,
     exposure::Play,
     identify::Knowledge,
+    reading::Reading,
     signs::Signs,
 };
 use anyhow::{Context as _, ensure};
 use electrum::{Host, Network};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use model::{Archive, Visit, assessment::Address};
+use model::{Archive, Visit, assessment::Address, finding::Digest};
 use scanner::{
     agenda::Profile,
     caller::{Caller, ClientName},
 };
 use simulator::{
+    chain::Chains,
     chance::Chance,
     grammar::Library,
     scenario::Scenario,
@@ -65,27 +67,48 @@ const SCANS_A_DAY: u32 = 3;
 const ROUND: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
+/// What all runs need.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) grammars: Library,
+    knowledge: Knowledge,
+    signs: Signs,
+    /// Scenarios are done seed by seed, and those of one seed have one chain.
+    chains: Chains,
+}
+
+impl Common {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            grammars: Library::embedded()?,
+            knowledge: Knowledge::embedded()?,
+            signs: Signs::embedded()?,
+            chains: Chains::default(),
+        })
+    }
+}
+
 /// Does it.
 pub(super) fn one(
     name: &str,
     scenario: &Scenario,
     seed: u64,
     way: &Way,
-    grammars: &Library,
+    common: &Common,
 ) -> anyhow::Result<Verdict> {
-    let knowledge = Knowledge::embedded()?;
-    let whole = || World::lasting(scenario, seed, None, Days { from: 0, count: DAYS }, grammars);
+    let Common { grammars, knowledge, signs, chains } = common;
+    let days = Days { from: 0, count: DAYS };
+    let whole = || World::sharing(chains, scenario, seed, None, days, grammars);
     let context = || format!("{name}, seed {seed}");
     let (world, collection) = match way {
         Way::Archive => {
             let world = whole()?;
-            let collection = rehearsed(&world, seed, &knowledge).with_context(context)?;
+            let collection = rehearsed(&world, seed, knowledge).with_context(context)?;
             (world, collection)
         }
         Way::Sockets(addresses) => {
             // Many scans wait at once: each holds no more than it needs.
-            let collection =
-                scanned(scenario, seed, grammars, &knowledge, addresses).with_context(context)?;
+            let collection = scanned(scenario, seed, grammars, knowledge, addresses).with_context(context)?;
             (whole()?, collection)
         }
     };
@@ -112,16 +135,17 @@ pub(super) fn one(
     let nowhere = |ip| Address { ip, asn: None, organisation: None, country: None };
     let place = |ip| places.get(&ip).cloned().unwrap_or_else(|| nowhere(ip));
     let opened = BTreeSet::new();
-    // What wallets give away is not judged here, and nobody is played.
+    // Neither figures nor what wallets give away are judged here: nothing is drawn, and nobody is played.
     let beside = Beside {
         previous: &[],
         opened: &opened,
         place: &place,
         defaults: &[],
-        signs: &Signs::embedded()?,
+        signs,
         play: Play { wallets: 0, seed },
+        draws: 0,
     };
-    let analysis = Analysis::of(&collection, &knowledge, &beside);
+    let analysis = Analysis::of(&collection, knowledge, &beside);
     let truths: Vec<_> = world.truths().cloned().collect();
     Ok(judge(scenario, seed, &truths, &analysis))
 }
@@ -150,7 +174,13 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();
-    let mut keep = async |visit: &Visit| Ok(dossier::take(&mut dossiers, visit, knowledge)?);
+    let mut keep = async |visit: &Visit| {
+        // By which bytes a visit is found again is not judged, and to write every visit for it is dear.
+        let digest = Digest::of_bytes(format!("{} {}", visit.endpoint, visit.started_at).as_bytes());
+        let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
+        dossier.take(&Reading::of(visit), digest, knowledge);
+        Ok(())
+    };
     alone(async || {
         if let Some(objects) = history.objects(&caller, world, &mut keep).await? {
             caller.objects = Arc::new(objects).into();

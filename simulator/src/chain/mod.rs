@@ -12,6 +12,7 @@ mod lock;
 mod pending;
 mod plan;
 mod segment;
+mod shared;
 mod tree;
 mod wallet;
 mod work;
@@ -38,6 +39,7 @@ pub use self::{
     diary::KnownScript,
     lock::Kind,
     plan::{ChainPlan, ForkPlan, Genesis, PlanError},
+    shared::Chains,
     wallet::TestWallet,
 };
 

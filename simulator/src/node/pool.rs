@@ -24,7 +24,8 @@ pub(super) struct Change {
     pub(super) net: i64,
 }
 
-/// A mempool that is put together when somebody asks what is in it, which few do.
+/// A mempool that is put together when somebody asks what is in it, which few do. Fewer ask for all of it, and not only
+/// for what concerns a script: the crowd, which concerns nobody, is looked through for them alone.
 #[derive(Debug)]
 pub(super) struct Mempool {
     plan: NodePlan,
@@ -32,15 +33,21 @@ pub(super) struct Mempool {
     tip: Tip,
     now: SimTime,
     pool: OnceLock<Pool>,
+    entries: OnceLock<Vec<MempoolEntry>>,
 }
 
 impl Mempool {
     pub(super) fn new(plan: NodePlan, chain: Arc<Chain>, tip: Tip, now: SimTime) -> Self {
-        Self { plan, chain, tip, now, pool: OnceLock::new() }
+        Self { plan, chain, tip, now, pool: OnceLock::new(), entries: OnceLock::new() }
     }
 
     pub(super) fn get(&self) -> &Pool {
         self.pool.get_or_init(|| Pool::at(&self.plan, &self.chain, self.tip, self.now))
+    }
+
+    /// Everything in it, the highest feerate first.
+    pub(super) fn entries(&self) -> &[MempoolEntry] {
+        self.entries.get_or_init(|| self.get().with_crowd(&self.plan, &self.chain, self.tip, self.now))
     }
 
     /// What it changes about a script. What it holds will all be on the chain, where its script is known.
@@ -50,11 +57,10 @@ impl Mempool {
     }
 }
 
-/// A mempool.
+/// What a mempool holds that will be on the chain.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    /// The highest feerate first.
-    pub(super) entries: Vec<MempoolEntry>,
+    entries: Vec<MempoolEntry>,
     /// Where on the chain its transactions will be.
     places: HashMap<Txid, Place>,
     scripts: HashMap<ScriptHash, Change>,
@@ -69,22 +75,28 @@ impl Pool {
                 pool.admit(plan, chain, tip, payment, place);
             }
         }
+        for change in pool.scripts.values_mut() {
+            change.items.sort_by_key(|item| item.txid);
+        }
+        pool
+    }
+
+    /// With what never will be, the highest feerate first.
+    fn with_crowd(&self, plan: &NodePlan, chain: &Chain, tip: Tip, now: SimTime) -> Vec<MempoolEntry> {
+        let mut entries = self.entries.clone();
         for height in (tip.trunk + 1).saturating_sub(CROWD_WAITS)..=tip.trunk + 1 {
             for stranger in chain.crowd(height).iter() {
                 let here = stranger.gone > tip.height() && plan.notices(stranger.born) <= now;
                 if here && plan.takes(&stranger.txid, stranger.feerate) {
                     let (txid, feerate, vsize) = (stranger.txid, stranger.feerate, stranger.vsize);
-                    pool.entries.push(MempoolEntry { txid, feerate, vsize });
+                    entries.push(MempoolEntry { txid, feerate, vsize });
                 }
             }
         }
-        pool.entries.sort_by(|one, other| {
+        entries.sort_by(|one, other| {
             other.feerate.total_cmp(&one.feerate).then_with(|| one.txid.cmp(&other.txid))
         });
-        for change in pool.scripts.values_mut() {
-            change.items.sort_by_key(|item| item.txid);
-        }
-        pool
+        entries
     }
 
     /// When the next transaction that concerns a script may come in, up to a moment.

@@ -214,7 +214,7 @@ impl View {
     /// The mempool, the highest feerate first.
     #[must_use]
     pub fn mempool(&self) -> &[MempoolEntry] {
-        &self.pool.get().entries
+        self.pool.entries()
     }
 
     /// A script's outputs that nothing in the chain spends, as far as they are shown.

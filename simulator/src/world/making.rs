@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{Calendar, WorldError, draft::Draft};
 use crate::{
     behaviour::Conduct,
-    chain::{Chain, ChainPlan, ForkPlan, Genesis},
+    chain::{Chain, ChainPlan, Chains, ForkPlan, Genesis},
     chance::Chance,
     node::{Node, NodePlan},
     scenario,
@@ -24,7 +24,7 @@ pub(super) struct Making<'d> {
     forks_per_day: u32,
     drafts: &'d [Draft],
     nodes: BTreeMap<String, Arc<Node>>,
-    chains: BTreeMap<scenario::Chain, Arc<Chain>>,
+    chains: &'d Chains,
     processes: BTreeMap<String, Process>,
 }
 
@@ -40,13 +40,18 @@ pub(super) struct Process {
 }
 
 impl<'d> Making<'d> {
-    pub(super) fn new(calendar: Calendar, forks_per_day: Option<u32>, drafts: &'d [Draft]) -> Self {
+    pub(super) fn new(
+        calendar: Calendar,
+        forks_per_day: Option<u32>,
+        drafts: &'d [Draft],
+        chains: &'d Chains,
+    ) -> Self {
         Self {
             calendar,
             forks_per_day: forks_per_day.unwrap_or(FORKS),
             drafts,
             nodes: BTreeMap::new(),
-            chains: BTreeMap::new(),
+            chains,
             processes: BTreeMap::new(),
         }
     }
@@ -108,10 +113,7 @@ impl<'d> Making<'d> {
         Ok(node)
     }
 
-    fn chain(&mut self, chain: scenario::Chain) -> Result<Arc<Chain>, WorldError> {
-        if let Some(chain) = self.chains.get(&chain) {
-            return Ok(Arc::clone(chain));
-        }
+    fn chain(&self, chain: scenario::Chain) -> Result<Arc<Chain>, WorldError> {
         let ahead = ahead(self.calendar);
         let usual = ChainPlan {
             seed: self.calendar.seed,
@@ -124,9 +126,7 @@ impl<'d> Making<'d> {
             scenario::Chain::Other => ChainPlan { genesis: Genesis::Own, histories: vec![1, 10], ..usual },
             scenario::Chain::Split => ChainPlan { splits_after: Some(SHARED), ..usual },
         };
-        let made = Arc::new(Chain::generate(&plan)?);
-        self.chains.insert(chain, Arc::clone(&made));
-        Ok(made)
+        Ok(self.chains.of(&plan)?)
     }
 }
 

@@ -32,7 +32,7 @@ pub use self::{
 };
 use crate::{
     SimTime,
-    chain::PlanError,
+    chain::{Chains, PlanError},
     grammar::{Grammar, Library},
     scenario::{Collision, Group, Scenario},
     serve::Endpoint,
@@ -127,11 +127,26 @@ impl World {
         days: Days,
         grammars: &Library,
     ) -> Result<Self, WorldError> {
+        Self::sharing(&Chains::default(), scenario, seed, servers, days, grammars)
+    }
+
+    /// The same with chains that other worlds use too.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn sharing(
+        chains: &Chains,
+        scenario: &Scenario,
+        seed: u64,
+        servers: Option<usize>,
+        days: Days,
+        grammars: &Library,
+    ) -> Result<Self, WorldError> {
         let last_day = days.from.saturating_add(days.count.max(1) - 1);
         let calendar = Calendar { seed, last_day };
         let drafts = drafts(scenario, servers, calendar, grammars)?;
         let cast = Arc::new(Cast::new(calendar, drafts));
-        let mut making = Making::new(calendar, scenario.forks_per_day, &cast.drafts);
+        let mut making = Making::new(calendar, scenario.forks_per_day, &cast.drafts, chains);
         let mut authority = Authority::new(seed)?;
         let mut members = Vec::new();
         for (number, draft) in cast.drafts.iter().enumerate() {
