@@ -127,7 +127,8 @@ struct Spent {
     now: Option<i64>,
     id: String,
     has_address: bool,
-    spent: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<f64>,
     set_aside: f64,
     closed: bool,
     lasting: u64,
@@ -211,7 +212,15 @@ impl Permits {
     /// # Errors
     /// Where Redis cannot be used. Say it again: it counts once.
     pub async fn settle(&self, ask: &Ask, spent: f64) -> Result<(), FleetError> {
-        self.spent(ask, spent, false).await
+        self.spent(ask, Some(spent), false).await
+    }
+
+    /// Says that the connection of a permit is open for as long again.
+    ///
+    /// # Errors
+    /// Where Redis cannot be used.
+    pub async fn renew(&self, ask: &Ask) -> Result<(), FleetError> {
+        self.spent(ask, None, false).await
     }
 
     /// Says what was spent with a permit, in all, and that its connection is closed.
@@ -219,10 +228,10 @@ impl Permits {
     /// # Errors
     /// Where Redis cannot be used. Say it again: it counts once.
     pub async fn close(&self, ask: &Ask, spent: f64) -> Result<(), FleetError> {
-        self.spent(ask, spent, true).await
+        self.spent(ask, Some(spent), true).await
     }
 
-    async fn spent(&self, ask: &Ask, spent: f64, closed: bool) -> Result<(), FleetError> {
+    async fn spent(&self, ask: &Ask, spent: Option<f64>, closed: bool) -> Result<(), FleetError> {
         let said = Spent {
             now: self.now.map(Timestamp::as_millisecond),
             id: ask.id.to_string(),

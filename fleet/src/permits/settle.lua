@@ -1,9 +1,13 @@
--- What was spent by now with a permit, in all; and whether its connection is closed. Said twice it counts once.
+-- What was spent by now with a permit, in all, if anything is said of that; and whether its connection is closed. Said
+-- twice it counts once.
 -- KEYS: the server, its neighbourhood, the permit.
 
 local server_key, subnet_key, permit_key = unpack(KEYS)
 
 local counted = tonumber(redis.call('GET', permit_key))
+if not said.spent then
+  said.spent = counted or said.set_aside
+end
 if not counted then
   -- It expired: what was set aside was counted and stays so.
   counted = math.max(said.spent, said.set_aside)

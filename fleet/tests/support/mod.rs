@@ -93,6 +93,16 @@ pub(crate) fn free_port() -> u16 {
     free.local_addr().expect("its number").port()
 }
 
+/// Waits until something is so.
+pub(crate) async fn eventually(what: &str, check: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !check().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
+}
+
 /// Waits until it answers.
 pub(crate) async fn answers(redis: &Redis) {
     let asking = async {

@@ -62,15 +62,6 @@ impl Class {
         }
     }
 
-    /// How long its connection counts as open where nobody can say that it is closed: longer than any is, or, of a
-    /// watch, than any is silent.
-    pub(super) fn lasting(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Light | Self::Deep | Self::ParseError => 5 * 60,
-            Self::Watch => 15 * 60,
-        })
-    }
-
     /// Least time between two such visits to one server; none beyond the spacing of connections.
     #[must_use]
     pub fn spacing(self) -> Option<Duration> {

@@ -10,6 +10,7 @@ use fleet::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
+    task::AbortHandle,
     time::{Instant, sleep},
 };
 
@@ -17,6 +18,8 @@ use super::{Denied, FIRST_QUIET, LONGEST_QUIET, accounts::Sought};
 
 /// Longest queue of what is to be told.
 const MOST_UNTOLD: usize = 8_192;
+/// How long a connection counts as open when whoever opened it died; whoever lives says thrice as often that it is.
+const LASTING: Duration = Duration::from_secs(30);
 /// How long to wait for Redis to be there.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,8 @@ pub(super) struct Side {
     ask: Arc<Ask>,
     spent: f64,
     news: Option<mpsc::Sender<News>>,
+    /// Says that the connection is open, for as long as it is.
+    renewing: Option<AbortHandle>,
 }
 
 impl Shared {
@@ -63,15 +68,18 @@ impl Shared {
             class: sought.class.name(),
             class_spacing: sought.class.spacing(),
             set_aside: sought.class.set_aside(),
-            lasting: sought.class.lasting(),
+            lasting: LASTING,
             bounds,
         };
         // It may be granted though the answer is lost, or nobody waits for it any more: then it is closed.
-        let side = Side { ask: Arc::new(ask), spent: 0.0, news: Some(self.news.clone()) };
+        let mut side = Side { ask: Arc::new(ask), spent: 0.0, news: Some(self.news.clone()), renewing: None };
         let answer = self.permits.ask(&side.ask).await;
         let now = Instant::now();
         let denied = match answer {
-            Ok(Answer::Granted) => return Ok(side),
+            Ok(Answer::Granted) => {
+                side.renewing = Some(tokio::spawn(renew(self.permits.clone(), Arc::clone(&side.ask))).abort_handle());
+                return Ok(side);
+            }
             Ok(Answer::NotBefore(after)) => Denied::NotBefore(now + after),
             Ok(Answer::NotDue(after)) => Denied::NotDue(now + after),
             Ok(Answer::LeftAlone(after)) => Denied::LeftAlone(now + after),
@@ -124,7 +132,18 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
         self.tell(News::Closed(Arc::clone(&self.ask), self.spent));
+    }
+}
+
+async fn renew(permits: Permits, ask: Arc<Ask>) {
+    loop {
+        sleep(LASTING / 3).await;
+        // Where Redis is away nobody else is given a permit either.
+        let _ = permits.renew(&ask).await;
     }
 }
 
