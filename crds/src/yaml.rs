@@ -42,7 +42,8 @@ pub fn all() -> Result<String, YamlError> {
 /// # Errors
 /// What is wrong, in one line.
 pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_saphyr::from_str(text).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+    serde_saphyr::from_str(text)
+        .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 /// Bounds are floating-point numbers in Kubernetes' types, and no reader wants to see `1.0`.

@@ -63,6 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             vantage: arguments.vantage.clone(),
             name,
             objects: objects.map_or_else(OnceLock::new, |objects| Arc::new(objects).into()),
+            disabled: Arc::default(),
             secret: rand::random(),
         },
         tickets: Tickets::default(),

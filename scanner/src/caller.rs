@@ -1,7 +1,10 @@
 //! Who visits: everything of a visit that needs no network. What is asked of a server over a connection, by whoever
 //! opened it, is recorded here.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use bitcoin::{
     ScriptBuf, WScriptHash,
@@ -33,6 +36,8 @@ pub struct Caller {
     pub name: ClientName,
     /// What every server is asked about, once it is known.
     pub objects: OnceLock<Arc<Objects>>,
+    /// Probes that are not to be made, by name.
+    pub disabled: Arc<BTreeSet<String>>,
     /// What makes control scripts unguessable.
     pub secret: [u8; 32],
 }
@@ -114,6 +119,7 @@ impl Caller {
                 .borrowed_name()
                 .map_or_else(|| self.name.to(&endpoint.host, &self.secret), str::to_owned),
             offer: agenda.offer(),
+            disabled: Arc::clone(&self.disabled),
             deep: matches!(agenda, Agenda::Deep { .. } | Agenda::Watch(_)),
             control: self.unused(b"control", endpoint, now),
             unseen: self.unused(b"unseen", endpoint, now),

@@ -112,8 +112,9 @@ pub struct Question {
 impl Question {
     /// All that a probe asks.
     pub fn of<'a>(probe: &'a Probe, known: &Known) -> impl Iterator<Item = Self> + use<'a> {
-        let calls = (probe.calls)(known);
-        calls.into_iter().map(|call| Self { probe: probe.id, risk: probe.occasion.risk(), call })
+        let wanted = !known.disabled.contains(probe.id);
+        let calls = wanted.then(|| (probe.calls)(known)).into_iter().flatten();
+        calls.map(|call| Self { probe: probe.id, risk: probe.occasion.risk(), call })
     }
 }
 

@@ -114,6 +114,9 @@ async fn round(
     known: &mut Known,
     learnt: &mut Learnt,
 ) -> Result<(), Course> {
+    if questions.is_empty() {
+        return Ok(());
+    }
     match conversation.ask(questions, |probe, answer| learn(known, learnt, probe, answer)).await {
         // Ours ran out; what did come in the meantime says more.
         Round::Ended(SessionError::OutOfTime) if known.protocol.is_none() => Err(ungreeted(conversation)),

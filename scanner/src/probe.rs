@@ -10,7 +10,7 @@ mod server;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::ScriptBuf;
 use electrum::Network;
@@ -135,6 +135,8 @@ pub struct Known {
     pub client_name: String,
     /// The protocol versions we offer.
     pub offer: Offer,
+    /// Probes that are not to be made, by name.
+    pub disabled: Arc<BTreeSet<String>>,
     /// Whether the long forms of probes are asked.
     pub deep: bool,
     /// A script that nobody has ever used, secret per server and scan.

@@ -126,6 +126,7 @@ fn visitor() -> Visitor {
             vantage: "test".to_owned(),
             name: ClientName::Same("observatory/test".to_owned()),
             objects: OnceLock::new(),
+            disabled: Arc::default(),
             secret: [7; 32],
         },
         tickets: Tickets::default(),

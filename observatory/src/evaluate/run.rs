@@ -171,6 +171,7 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         vantage: "evaluation".to_owned(),
         name: ClientName::Same(product()),
         objects: OnceLock::new(),
+        disabled: Arc::default(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     let mut dossiers: BTreeMap<Host, Dossier> = BTreeMap::new();

@@ -76,6 +76,7 @@ pub(super) async fn write(
         vantage: VANTAGE.to_owned(),
         name: ClientName::Same(product()),
         objects: OnceLock::new(),
+        disabled: Arc::default(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
     if arguments.profile == Profile::Deep

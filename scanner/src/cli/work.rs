@@ -18,19 +18,13 @@ use fleet::{
 };
 use scanner::{
     aside::Tickets,
-    caller::Caller,
     autonomous::Systems,
+    caller::Caller,
     discovery::{Exclusions, InForce},
     gate::Gate,
     ledger::Ledger,
     visit::Visitor,
-    work::{
-        Orders, OrdersError, Worker,
-        health::Health,
-        http,
-        metrics::Metrics,
-        worker::Hold,
-    },
+    work::{Orders, OrdersError, Worker, health::Health, http, metrics::Metrics, worker::Hold},
 };
 use tokio::{
     net::TcpListener,
@@ -136,7 +130,9 @@ async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
     loop {
         match watch.changed().await {
             Ok(rules) => break take(rules, &visitor),
-            Err(error) => tracing::warn!("nobody is visited before it is known who is to be left alone: {error}"),
+            Err(error) => {
+                tracing::warn!("nobody is visited before it is known who is to be left alone: {error}")
+            }
         }
         tokio::time::sleep(LOOKED).await;
     }
@@ -175,6 +171,7 @@ fn visitor(orders: &Orders, systems: Systems, permits: Permits) -> Visitor {
             vantage: orders.scope.vantage.clone(),
             name: orders.name.clone(),
             objects: OnceLock::new(),
+            disabled: Arc::new(orders.disabled.clone()),
             secret: rand::random(),
         },
         tickets: Tickets::default(),

@@ -77,7 +77,8 @@ impl Shared {
         let now = Instant::now();
         let denied = match answer {
             Ok(Answer::Granted) => {
-                side.renewing = Some(tokio::spawn(renew(self.permits.clone(), Arc::clone(&side.ask))).abort_handle());
+                side.renewing =
+                    Some(tokio::spawn(renew(self.permits.clone(), Arc::clone(&side.ask))).abort_handle());
                 return Ok(side);
             }
             Ok(Answer::NotBefore(after)) => Denied::NotBefore(now + after),

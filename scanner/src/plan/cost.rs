@@ -70,6 +70,7 @@ impl Costs {
             network: self.network,
             client_name: String::new(),
             offer: agenda.offer(),
+            disabled: Arc::default(),
             deep: matches!(agenda, Agenda::Deep { .. }),
             control: ScriptBuf::new(),
             unseen: ScriptBuf::new(),

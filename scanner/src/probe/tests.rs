@@ -31,6 +31,7 @@ pub(crate) fn known() -> Known {
         network: Network::Mainnet,
         client_name: "observatory/1 (+mailto:a@b.example)".to_owned(),
         offer: Offer::Usual,
+        disabled: Arc::default(),
         deep: true,
         control: ScriptBuf::from_hex(&format!("0020{}", "5a".repeat(32))).expect("a script"),
         unseen: ScriptBuf::from_hex(&format!("0020{}", "a5".repeat(32))).expect("a script"),

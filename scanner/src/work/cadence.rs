@@ -165,9 +165,8 @@ mod tests {
     #[test]
     fn quiet_hours_are_those_of_their_zone_and_last_past_midnight() {
         let cadence = cadence(&[("22:00", "06:00", &[Day::Fri])]);
-        let until = |now: &str| {
-            cadence.quiet_until(now.parse().expect("a time")).map(|until| until.to_string())
-        };
+        let until =
+            |now: &str| cadence.quiet_until(now.parse().expect("a time")).map(|until| until.to_string());
         // 2026-11-27 is a Friday; Zurich is an hour ahead.
         assert_eq!(until("2026-11-27T20:59:59Z"), None);
         assert_eq!(until("2026-11-27T21:00:00Z").as_deref(), Some("2026-11-28T05:00:00Z"));

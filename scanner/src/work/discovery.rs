@@ -175,7 +175,8 @@ impl Book {
             Source::Peer(host) => self.met.get(host).copied(),
             _ => None,
         });
-        let tellers: BTreeSet<IpAddr> = before.into_iter().flat_map(|entry| entry.tellers.clone()).chain(met).collect();
+        let tellers: BTreeSet<IpAddr> =
+            before.into_iter().flat_map(|entry| entry.tellers.clone()).chain(met).collect();
         let claimed_ip = match before {
             Some(entry) => entry.claimed_ip,
             None => self.claimed.get(server.host()).copied(),

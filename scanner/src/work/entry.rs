@@ -1,15 +1,15 @@
 //! What the fleet keeps of a server between visits: what discovery knows of it, as JSON in its listing. (What visits
 //! taught is an [`Acquaintance`](crate::acquaintance::Acquaintance).)
 
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use electrum::{Endpoint, Host};
 use serde::{Deserialize, Serialize};
 
-use crate::{discovery::{Server, Source}, origin::Origin};
+use crate::{
+    discovery::{Server, Source},
+    origin::Origin,
+};
 
 /// What discovery knows of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,12 +76,7 @@ impl Health {
     #[must_use]
     pub fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(State {
-            condition: Condition::RedisAway,
-            turned: now,
-            progressed: now,
-            held: 0,
-        }))
+        Self(Mutex::new(State { condition: Condition::RedisAway, turned: now, progressed: now, held: 0 }))
     }
 
     /// The loop that claims came round, in this condition and with so many claims.
@@ -111,7 +106,8 @@ impl Health {
         let state = self.state();
         let silent = now.saturating_duration_since(state.turned);
         let idle = now.saturating_duration_since(state.progressed);
-        let waits = matches!(state.condition, Condition::RedisAway | Condition::RedisFull | Condition::Backlog);
+        let waits =
+            matches!(state.condition, Condition::RedisAway | Condition::RedisFull | Condition::Backlog);
         if silent > SILENT {
             Some(format!("the loop that claims has been silent for {} s", silent.as_secs()))
         } else if state.held > 0 && !waits && idle > STUCK {

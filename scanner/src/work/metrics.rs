@@ -10,8 +10,7 @@ use fleet::schedule::{Lane, LaneStatus};
 use model::{Purpose, Visit, facts::Facts};
 use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
-    core::Collector,
+    Opts, Registry, TextEncoder, core::Collector,
 };
 
 use self::series::Series;
@@ -83,7 +82,10 @@ impl Metrics {
         let series = Series::new(
             most_series,
             gauge("electrum_series", "Series that belong to single servers")?,
-            counter("electrum_servers_folded_total", "Servers told of as `other`, as the series budget is spent")?,
+            counter(
+                "electrum_servers_folded_total",
+                "Servers told of as `other`, as the series budget is spent",
+            )?,
         );
         Ok(Self {
             series,
@@ -93,13 +95,21 @@ impl Metrics {
                 &["server", "lane", "outcome"],
             )?,
             durations: register(&registry, durations)?,
-            tips: gauges("electrum_tip_height", "The height of the latest block a server told of", &["server"])?,
+            tips: gauges(
+                "electrum_tip_height",
+                "The height of the latest block a server told of",
+                &["server"],
+            )?,
             expiries: seconds(
                 "electrum_certificate_not_after_seconds",
                 "When a server's certificate ends, in Unix time",
                 &["server"],
             )?,
-            lag: seconds("electrum_schedule_lag_seconds", "How long the longest due subject has been due", &["lane"])?,
+            lag: seconds(
+                "electrum_schedule_lag_seconds",
+                "How long the longest due subject has been due",
+                &["lane"],
+            )?,
             depth: gauges("electrum_schedule_due", "Subjects that are due and not claimed", &["lane"])?,
             held: gauge("electrum_claims_held", "Claims that this worker holds")?,
             claims: counters("electrum_claims_total", "Claims by lane", &["lane"])?,
@@ -118,14 +128,25 @@ impl Metrics {
             )?,
             bytes: counters("electrum_traffic_bytes_total", "Bytes over sockets to servers", &["direction"])?,
             spent: register(&registry, prometheus::Counter::with_opts(spent)?)?,
-            condition: gauges("electrum_worker_condition", "1 for what the worker is in, 0 for the others", &["condition"])?,
-            known: gauge("electrum_servers_known", "Servers on the schedule, when this worker last looked for more")?,
+            condition: gauges(
+                "electrum_worker_condition",
+                "1 for what the worker is in, 0 for the others",
+                &["condition"],
+            )?,
+            known: gauge(
+                "electrum_servers_known",
+                "Servers on the schedule, when this worker last looked for more",
+            )?,
             refused: counters(
                 "electrum_listings_refused_total",
                 "Servers that somebody told of and that were turned away",
                 &["reason"],
             )?,
-            canaries: counters("electrum_canary_visits_total", "Visits to canaries by how they ended", &["outcome"])?,
+            canaries: counters(
+                "electrum_canary_visits_total",
+                "Visits to canaries by how they ended",
+                &["outcome"],
+            )?,
             network,
             vantage: vantage.to_owned(),
             registry,

@@ -2,6 +2,7 @@
 //! campaign's.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -19,6 +20,7 @@ use crate::{
     caller::ClientName,
     discovery::{Caps, Server, Source, bundled, parse_seeds},
     ledger::{Politeness, Spacings},
+    probe::probe,
 };
 
 /// Why a campaign cannot be worked on.
@@ -88,7 +90,7 @@ pub struct Orders {
     /// Visits at once.
     pub concurrency: usize,
     /// Probes that are not to be made.
-    pub disabled: Vec<String>,
+    pub disabled: BTreeSet<String>,
 }
 
 impl Orders {
@@ -98,9 +100,10 @@ impl Orders {
     /// # Errors
     /// [`OrdersError`].
     pub fn read(file: &Path, vantage: Option<&str>) -> Result<Self, OrdersError> {
-        let text = std::fs::read_to_string(file).map_err(|error| OrdersError::File { path: file.to_owned(), error })?;
-        let campaign: ScanCampaign = crds::yaml::read(&text)
-            .map_err(|reason| OrdersError::Form { path: file.to_owned(), reason })?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| OrdersError::File { path: file.to_owned(), error })?;
+        let campaign: ScanCampaign =
+            crds::yaml::read(&text).map_err(|reason| OrdersError::Form { path: file.to_owned(), reason })?;
         let beside = |name: &str| {
             let path = file.with_file_name(format!("seeds-{name}.txt"));
             std::fs::read_to_string(&path).map_err(|error| OrdersError::File { path, error })
@@ -126,7 +129,8 @@ impl Orders {
             lists.push((Source::Bundled(network), bundled(network)));
         }
         for source in &discovery.sources {
-            let text = if source.seeds_from.is_some() { seeds_of(&source.name)? } else { source.seeds.join("\n") };
+            let text =
+                if source.seeds_from.is_some() { seeds_of(&source.name)? } else { source.seeds.join("\n") };
             let field = || format!("spec.discovery.sources[{}]", source.name);
             lists.push((Source::Seeds(source.name.clone()), servers(&text, network, field)?));
         }
@@ -164,12 +168,15 @@ impl Orders {
                 .filter_map(Result::transpose)
                 .collect::<Result<_, _>>()?,
             concurrency: count(vantage.concurrency).max(1),
-            disabled: spec.probes.disabled.clone(),
+            disabled: disabled(&spec.probes.disabled)?,
         })
     }
 }
 
-fn choose<'a>(vantages: &'a [campaign::Vantage], name: Option<&str>) -> Result<&'a campaign::Vantage, OrdersError> {
+fn choose<'a>(
+    vantages: &'a [campaign::Vantage],
+    name: Option<&str>,
+) -> Result<&'a campaign::Vantage, OrdersError> {
     let names = || {
         let names: Vec<&str> = vantages.iter().map(|vantage| &*vantage.name).collect();
         OrdersError::Vantage(match &*names {
@@ -214,6 +221,19 @@ fn profile(profile: campaign::Profile) -> Profile {
     }
 }
 
+/// Without a greeting there is no conversation, and a probe that does not exist was meant to be another.
+fn disabled(probes: &[String]) -> Result<BTreeSet<String>, OrdersError> {
+    let complaint = |reason: String| OrdersError::Field { field: "spec.probes.disabled".to_owned(), reason };
+    for id in probes {
+        match probe(id) {
+            None => return Err(complaint(format!("there is no probe {id:?}; docs/probes.md lists them"))),
+            Some(_) if id == "H1" => return Err(complaint("every visit begins with H1".to_owned())),
+            Some(_) => {}
+        }
+    }
+    Ok(probes.iter().cloned().collect())
+}
+
 fn politeness(budgets: &campaign::Budgets) -> Politeness {
     let spacings = Spacings {
         server: budgets.server_spacing.into(),
@@ -230,7 +250,9 @@ fn client_name(politeness: &campaign::Politeness, network: Network) -> Result<Cl
         Some(contact) => Ok(ClientName::Same(format!("{product} (+{contact})"))),
         None if network == Network::Mainnet => Err(OrdersError::Field {
             field: "spec.politeness.contact".to_owned(),
-            reason: "mainnet needs one: an e-mail address or a page where the operators of the servers reach you".to_owned(),
+            reason:
+                "mainnet needs one: an e-mail address or a page where the operators of the servers reach you"
+                    .to_owned(),
         }),
         None => Ok(ClientName::Same(product.to_owned())),
     }

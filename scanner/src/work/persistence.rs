@@ -6,10 +6,7 @@ use std::{sync::Arc, time::Duration};
 use fleet::FleetError;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    health::Condition,
-    metrics::Metrics,
-};
+use super::{health::Condition, metrics::Metrics};
 use crate::{gate::Gate, sweep::GRACE};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);

@@ -1,7 +1,7 @@
 //! One claim on a server, from the first visit to the settlement.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,18 +18,13 @@ use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit};
 use tokio::time::Instant;
 
-use super::{
-    cadence::WATCH,
-    entry::Entry,
-    persistence::persist,
-    telling::Telling,
-    worker::Worker,
-};
+use super::{cadence::WATCH, entry::Entry, persistence::persist, telling::Telling, worker::Worker};
 use crate::{
     acquaintance::Acquaintance,
     agenda::{Agenda, Profile, itineraries, lookout},
     objects::Objects,
     origin::Origin,
+    probe::Offer,
     sweep::is_in_vain,
     term::Watch,
     visit::Visited,
@@ -94,7 +89,7 @@ pub(super) async fn attend<S: Schedule + 'static>(
     let mut acquaintance: Acquaintance = serde_json::from_slice(&claim.record).unwrap_or_default();
     let origin = entry.origin();
     let mut number = 0;
-    for (endpoint, agenda) in agendas(worker, claim.lane, &entry, &acquaintance).await? {
+    for (endpoint, agenda) in agendas(worker, claim.lane, &entry, &mut acquaintance).await? {
         if held.is_over() || worker.gate.is_closed() {
             break;
         }
@@ -130,7 +125,7 @@ async fn agendas<S: Schedule + 'static>(
     worker: &Worker<S>,
     lane: Lane,
     entry: &Entry,
-    acquaintance: &Acquaintance,
+    acquaintance: &mut Acquaintance,
 ) -> Result<Vec<(Endpoint, Agenda)>, FleetError> {
     // What wallets use comes last in the order of endpoints.
     let endpoints: Vec<Endpoint> = entry.endpoints.iter().rev().cloned().collect();
@@ -150,10 +145,34 @@ async fn agendas<S: Schedule + 'static>(
         }
         _ => None,
     };
-    let visits = planned.into_iter().flat_map(|(endpoint, agendas)| {
-        agendas.into_iter().map(move |agenda| (endpoint.clone(), agenda))
-    });
-    Ok(search.into_iter().chain(visits).collect())
+    let planned = planned
+        .into_iter()
+        .flat_map(|(endpoint, agendas)| agendas.into_iter().map(move |agenda| (endpoint.clone(), agenda)));
+    let mut visits: Vec<(Endpoint, Agenda)> = search.into_iter().collect();
+    for (endpoint, agenda) in planned {
+        let (agenda, missed) = abridged(agenda, &worker.orders.disabled);
+        // They count as played, or the deck would never come past them.
+        acquaintance.played += missed;
+        visits.push((endpoint, agenda));
+    }
+    Ok(visits)
+}
+
+/// What is left of an agenda without what is not to be asked, and how many cards that takes away. A visit whose only
+/// point is taken away has no point.
+fn abridged(agenda: Agenda, disabled: &BTreeSet<String>) -> (Agenda, usize) {
+    let missed = agenda.cards().iter().filter(|card| disabled.contains(card.id)).count();
+    match agenda {
+        Agenda::Opening(probe) if disabled.contains(probe.id) => (Agenda::Light { offer: Offer::Usual }, 1),
+        Agenda::Disguised(_) | Agenda::ParseError(_) if missed > 0 => {
+            (Agenda::Light { offer: Offer::Usual }, missed)
+        }
+        Agenda::Deep { offer, mut cards } => {
+            cards.retain(|card| !disabled.contains(card.id));
+            (Agenda::Deep { offer, cards }, missed)
+        }
+        whole => (whole, 0),
+    }
 }
 
 async fn objects_are_known<S: Schedule + 'static>(worker: &Worker<S>) -> Result<bool, FleetError> {
@@ -244,4 +263,26 @@ fn is_up(visit: &Visit) -> Option<bool> {
 pub(super) fn due_again<S: Schedule + 'static>(worker: &Worker<S>, held: &Held) -> Option<Duration> {
     let next = worker.orders.cadence.next(held.claim.lane, held.since.elapsed(), rand::random());
     (!worker.orders.once).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::probe;
+
+    #[test]
+    fn what_is_not_to_be_asked_is_taken_away_and_counted() {
+        let disabled: BTreeSet<String> = ["E10", "E1"].map(str::to_owned).into();
+        let card = |id: &str| probe(id).expect("a probe");
+        let deep = |ids: &[&str]| {
+            let cards = ids.iter().map(|id| card(id)).collect();
+            Agenda::Deep { offer: Offer::Usual, cards }
+        };
+        let (left, missed) = abridged(deep(&["E10", "E11", "E1"]), &disabled);
+        assert_eq!((left.cards().len(), missed), (1, 2));
+        let (left, missed) = abridged(Agenda::ParseError(card("E1")), &disabled);
+        assert!(matches!(left, Agenda::Light { .. }) && missed == 1);
+        let (left, missed) = abridged(Agenda::ParseError(card("E11")), &disabled);
+        assert!(matches!(left, Agenda::ParseError(_)) && missed == 0);
+    }
 }

@@ -114,7 +114,8 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
     let visits = read_all(&server.redis()).await;
     let made: usize = calls.values().map(Vec::len).sum();
     let gap = calls.values().flat_map(|calls| calls.windows(2)).map(|pair| pair[1].came - pair[0].came).max();
-    let spacing = calls.values().flat_map(|calls| calls.windows(2)).map(|pair| pair[1].came - pair[0].came).min();
+    let spacing =
+        calls.values().flat_map(|calls| calls.windows(2)).map(|pair| pair[1].came - pair[0].came).min();
     let distinct: HashSet<&String> = visits.iter().collect();
     println!(
         "{} servers, {made} connections, {} visits in the stream, {} of them distinct; {kills} workers killed, {stops} stopped, \
@@ -126,13 +127,17 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
     );
     assert_eq!(calls.len(), plan.servers, "every server was visited");
     assert_eq!(distinct.len(), visits.len(), "each visit is in the stream once");
-    assert!(visits.len() <= made && visits.len() * 10 > made * 7, "and few were lost with those who made them");
+    assert!(
+        visits.len() <= made && visits.len() * 10 > made * 7,
+        "and few were lost with those who made them"
+    );
     for (server, calls) in &calls {
         assert!(!overlap(calls), "two at once at {server}: {calls:?}");
     }
     assert!(spacing.expect("two visits") >= SPACING - Duration::from_millis(50), "{spacing:?}");
     // An interval; what a killed worker had open counts for half a minute; and the chaos of the time.
-    let longest = plan.interval + Duration::from_secs(30) + 2 * CUT + Duration::from_secs(2 * u64::from(LEASE));
+    let longest =
+        plan.interval + Duration::from_secs(30) + 2 * CUT + Duration::from_secs(2 * u64::from(LEASE));
     assert!(gap.expect("two visits") <= longest, "{gap:?} without a visit");
     assert!(kills > 0 && stops > 0 && cuts > 0 && restarts > 0, "there was chaos");
 }
@@ -174,7 +179,10 @@ async fn what_a_killed_worker_held_is_visited_by_another_within_its_lease_and_a_
     let killed = Instant::now();
     first.kill();
     redis::eventually("every server is visited again", async || {
-        witness.calls().values().all(|calls| calls.last().is_some_and(|call| call.came > killed + Duration::from_secs(4)))
+        witness
+            .calls()
+            .values()
+            .all(|calls| calls.last().is_some_and(|call| call.came > killed + Duration::from_secs(4)))
     })
     .await;
     let calls = witness.calls();
@@ -195,7 +203,8 @@ async fn what_cannot_be_worked_on_is_said_in_one_line() {
     let server = redis::Server::start().await;
     let redis = Redis::open(&format!("redis://127.0.0.1:{}", server.port()), Credentials::default());
     redis.expect("an address").check().await.expect("it is sound");
-    let campaign = Campaign::new(&format!("redis://127.0.0.1:{}", server.port()), "  network: nowhere\n", "", 3);
+    let campaign =
+        Campaign::new(&format!("redis://127.0.0.1:{}", server.port()), "  network: nowhere\n", "", 3);
     let output = crate::crew::scanner()
         .args(["work", "--redis", &campaign.redis, "--listen", "127.0.0.1:0", "--campaign"])
         .arg(campaign.file())

@@ -52,7 +52,8 @@ async fn visits(reader: &mut Reader) -> Vec<Delivered> {
 async fn two_workers_share_a_network_and_prometheus_sees_what_is_true_of_it() {
     let net = serve("mixed-2026", 20, 70).await;
     let server = redis::Server::start().await;
-    let seeds: Vec<String> = net.world.truths().flat_map(|truth| truth.endpoints.iter().map(ToString::to_string)).collect();
+    let seeds: Vec<String> =
+        net.world.truths().flat_map(|truth| truth.endpoints.iter().map(ToString::to_string)).collect();
     // Somebody who is not there.
     let nobody = format!("tcp://127.9.9.9:{}", redis::free_port());
     let seeds = format!("{}\n{nobody}\n", seeds.join("\n"));
@@ -89,7 +90,8 @@ async fn two_workers_share_a_network_and_prometheus_sees_what_is_true_of_it() {
         "sum by (server) (electrum_visits_total{lane=\"liveness\",outcome=\"answered\"}) / sum by (server) (electrum_visits_total{lane=\"liveness\"})",
     );
     assert!(!uptime.contains_key("127.9.9.9"), "a quotient of nothing is nothing");
-    let never = prometheus.by_server("sum by (server) (electrum_visits_total{lane=\"liveness\",outcome!=\"answered\"})");
+    let never = prometheus
+        .by_server("sum by (server) (electrum_visits_total{lane=\"liveness\",outcome!=\"answered\"})");
     assert!(never.get("127.9.9.9").is_some_and(|visits| *visits > 5.0), "{never:?}");
     let mut by_server: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for visit in seen.iter().filter(|visit| visit.lane == fleet::schedule::Lane::Liveness) {
@@ -102,7 +104,10 @@ async fn two_workers_share_a_network_and_prometheus_sees_what_is_true_of_it() {
     assert!(known.len() > 15 && missed.is_empty(), "{missed:?} of {} were not visited", known.len());
     for (server, share) in &uptime {
         let (up, all) = by_server[server];
-        assert!((share - up / all).abs() < 0.15, "{server}: {share} by Prometheus, {up} of {all} by the stream");
+        assert!(
+            (share - up / all).abs() < 0.15,
+            "{server}: {share} by Prometheus, {up} of {all} by the stream"
+        );
     }
     let rates: f64 = prometheus.by_server("sum by (server) (electrum_visits_total)").values().sum();
     #[expect(clippy::cast_precision_loss, reason = "few")]
@@ -135,7 +140,10 @@ async fn two_workers_share_a_network_and_prometheus_sees_what_is_true_of_it() {
     let distinct: BTreeSet<String> =
         seen.iter().map(|visit| format!("{} {}", visit.visit.endpoint, visit.visit.started_at)).collect();
     assert_eq!(distinct.len(), seen.len());
-    eventually("nobody works any more", async || campaign.status()["workers"].as_array().is_some_and(Vec::is_empty)).await;
+    eventually("nobody works any more", async || {
+        campaign.status()["workers"].as_array().is_some_and(Vec::is_empty)
+    })
+    .await;
 }
 
 /// A real one. Ends with the test.

@@ -44,7 +44,9 @@ impl Witness {
     }
 
     async fn serve(self, stream: TcpStream) {
-        let Ok(std::net::IpAddr::V4(server)) = stream.local_addr().map(|address| address.ip()) else { return };
+        let Ok(std::net::IpAddr::V4(server)) = stream.local_addr().map(|address| address.ip()) else {
+            return;
+        };
         let place = {
             let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let calls = book.entry(server).or_default();

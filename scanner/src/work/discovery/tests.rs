@@ -10,7 +10,9 @@ fn host(name: &str) -> Host {
 }
 
 fn seeds(names: &[&str], caps: Caps) -> Seeds {
-    let server = |name: &&str| format!("tcp://{name}:50001").parse::<electrum::Endpoint>().expect("an endpoint").into();
+    let server = |name: &&str| {
+        format!("tcp://{name}:50001").parse::<electrum::Endpoint>().expect("an endpoint").into()
+    };
     Seeds {
         lists: vec![(Source::Seeds("mine".to_owned()), names.iter().map(server).collect())],
         caps,
@@ -35,8 +37,11 @@ fn told(teller: &str, others: &[(&str, &str)]) -> Vec<u8> {
 async fn round(memory: &Memory, seeds: &Seeds) -> Discovered {
     let schedule = memory.schedule("here");
     schedule.attend("me", Duration::from_secs(60)).await.expect("present");
-    let campaign =
-        Enrolment { subject: Subject::Campaign, listing: Vec::new(), lanes: vec![(Lane::Discovery, Duration::ZERO)] };
+    let campaign = Enrolment {
+        subject: Subject::Campaign,
+        listing: Vec::new(),
+        lanes: vec![(Lane::Discovery, Duration::ZERO)],
+    };
     schedule.enrol(&[campaign]).await.expect("on the schedule");
     let lease = Duration::from_secs(60);
     let wanted = Wanted { worker: "me", lanes: &[Lane::Discovery], most: 1, lease, patience: Duration::ZERO };
@@ -95,7 +100,8 @@ async fn what_is_told_from_outside_leads_nowhere_inside() {
     let memory = Memory::default();
     let seeds = seeds(&["a.example"], Caps::default());
     round(&memory, &seeds).await;
-    let word = told("a.example", &[("10.0.0.1", "10.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("8.8.4.4", "8.8.4.4")]);
+    let word =
+        told("a.example", &[("10.0.0.1", "10.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("8.8.4.4", "8.8.4.4")]);
     memory.schedule("here").tell(&word).await.expect("told");
     let refused = round(&memory, &seeds).await.refused;
     assert_eq!(refused.count(crate::discovery::Refusal::Address), 2);

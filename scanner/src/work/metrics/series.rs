@@ -79,8 +79,9 @@ mod tests {
     fn beyond_the_budget_servers_are_told_of_as_one_and_those_within_keep_their_label() {
         let (used, folded) = (IntGauge::new("a", "a").expect("a"), IntCounter::new("b", "b").expect("b"));
         let series = Series::new(2 * PER_SERVER + 1, used.clone(), folded.clone());
-        let labels: Vec<String> =
-            ["a.example", "b.example", "c.example", "a.example", "c.example"].map(|name| series.label(&host(name))).into();
+        let labels: Vec<String> = ["a.example", "b.example", "c.example", "a.example", "c.example"]
+            .map(|name| series.label(&host(name)))
+            .into();
         assert_eq!(labels, ["a.example", "b.example", OTHER, "a.example", OTHER]);
         assert_eq!((used.get(), folded.get()), (2 * i64::try_from(PER_SERVER).expect("few"), 1));
     }

@@ -6,7 +6,8 @@ use super::*;
 
 fn visit(endpoint: &str, outcome: Outcome) -> Visit {
     let endpoint: Endpoint = endpoint.parse().expect("an endpoint");
-    let begun = Visit::begun(Network::Testnet, endpoint, "here".to_owned(), Purpose::Light, Timestamp::UNIX_EPOCH);
+    let begun =
+        Visit::begun(Network::Testnet, endpoint, "here".to_owned(), Purpose::Light, Timestamp::UNIX_EPOCH);
     Visit { outcome, ..begun }
 }
 
@@ -39,10 +40,8 @@ fn all() -> Metrics {
 #[test]
 fn the_documentation_lists_just_what_is_told() {
     let text = all().text().expect("text");
-    let mut told: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
-        .collect();
+    let mut told: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let documented = include_str!("../../../../docs/metrics.md");
     let workers = documented.split("## ").find(|part| part.starts_with("Workers")).expect("a chapter");
     let mut listed: Vec<&str> =

@@ -66,6 +66,8 @@ fn what_makes_no_sense_is_named_by_its_field() {
     for (from, to, said) in [
         ("network: testnet4", "network: mainnet", None),
         ("ssl://good.example:50002", "ssl://good.example", Some("spec.vantages[zurich].canary")),
+        ("watch: true}", "watch: true}\n  probes: {disabled: [E99]}", Some("no probe \"E99\"")),
+        ("watch: true}", "watch: true}\n  probes: {disabled: [H1]}", Some("spec.probes.disabled")),
         ("watch: true", "watch: true, timeZone: Mars/Base", Some("timeZone")),
     ] {
         let result = orders(&CAMPAIGN.replace(from, to), Some("zurich"));
@@ -77,5 +79,10 @@ fn what_makes_no_sense_is_named_by_its_field() {
     let anonymous = CAMPAIGN.replace("contact: \"mailto:me@example.org\", ", "");
     let mainnet = anonymous.replace("testnet4", "mainnet");
     assert!(orders(&anonymous, Some("zurich")).is_ok());
-    assert!(orders(&mainnet, Some("zurich")).expect_err("no contact").to_string().contains("spec.politeness.contact"));
+    assert!(
+        orders(&mainnet, Some("zurich"))
+            .expect_err("no contact")
+            .to_string()
+            .contains("spec.politeness.contact")
+    );
 }
