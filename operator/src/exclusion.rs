@@ -1,0 +1,145 @@
+//! ScanExclusions: says on each how many servers it covers and what is wrong with it, and on each server whether it is to
+//! be left alone, and why.
+//!
+//! An exclusion concerns any number of servers, and a server any number of exclusions, so all are looked at together
+//! whenever one of either changes; what is to be said is decided in [`marks`]. That every scanner has an exclusion
+//! (`Applied`) is said by whoever hands it to them: here only that one cannot be applied.
+
+pub mod marks;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crds::{ElectrumServer, ScanExclusion};
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use kube::{Api, Client, ResourceExt as _, runtime::reflector::Store};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::marks::{Mark, Verdict};
+use crate::{Error, leader::Fence, metrics::Metrics, names, settings::AGAIN, watch::Guarded, writer::Writer};
+
+/// The condition of a server that nobody visits.
+pub const EXCLUDED: &str = "Excluded";
+
+const NAME: &str = "exclusion";
+/// The least time from one look to the next: ten thousand changes are no ten thousand looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Writes at once.
+const AT_ONCE: usize = 8;
+
+/// What looking after exclusions needs.
+pub struct Context {
+    /// Reads.
+    pub client: Client,
+    /// Writes.
+    pub writer: Writer,
+    /// Where it is counted.
+    pub metrics: Metrics,
+    /// The exclusions that are watched.
+    pub exclusions: Store<Guarded<ScanExclusion>>,
+    /// The servers that are watched.
+    pub servers: Store<Guarded<ElectrumServer>>,
+    /// Tells that one of them has changed.
+    pub changed: Arc<Notify>,
+}
+
+/// Looks after exclusions until told to stop.
+pub async fn run(context: Context, fence: &Fence, stop: CancellationToken) {
+    let mut elections = fence.elections();
+    let (mut failures, mut wait) = (0, AGAIN);
+    // Before all are known, none is known not to be excluded.
+    let known =
+        async { (context.exclusions.wait_until_ready().await, context.servers.wait_until_ready().await) };
+    tokio::select! {
+        () = stop.cancelled() => return,
+        _ = known => {}
+    }
+    loop {
+        let led = context.writer.may_write().is_ok();
+        if led {
+            let began = Instant::now();
+            let looked = look(&context).await;
+            context.metrics.reconciled(NAME, began.elapsed(), looked.as_ref().err().map(Error::class));
+            wait = match looked {
+                Ok(()) => {
+                    failures = 0;
+                    AGAIN
+                }
+                Err(error) => {
+                    warn!(%error, failures, "exclusions could not be looked after");
+                    failures += 1;
+                    error.class().retry(failures - 1).unwrap_or(AGAIN)
+                }
+            };
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = context.changed.notified() => {}
+            Some(()) = elections.next() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(if led { PAUSE } else { Duration::ZERO }) => {}
+        }
+    }
+}
+
+async fn look(context: &Context) -> Result<(), Error> {
+    let (exclusions, servers) = (context.exclusions.state(), context.servers.state());
+    let unreadable = exclusions.iter().filter(|exclusion| exclusion.0.is_err()).count();
+    context.metrics.malformed("ScanExclusion", unreadable);
+    context.metrics.malformed("ElectrumServer", servers.iter().filter(|server| server.0.is_err()).count());
+    let exclusions: Vec<_> = exclusions.iter().filter_map(|each| each.0.as_ref().ok()).collect();
+    let servers: Vec<_> = servers.iter().filter_map(|each| each.0.as_ref().ok()).collect();
+    let (marks, verdicts) = marks::decide(&exclusions, &servers, Timestamp::now());
+    let (marked, judged) = (marks.len(), verdicts.len());
+    // One that cannot be written holds up no other.
+    let writes = stream::iter(marks).map(|mark| mark_server(context, mark)).buffer_unordered(AT_ONCE);
+    let mut wrong =
+        writes.filter_map(|written| std::future::ready(written.err())).collect::<Vec<_>>().await.pop();
+    for verdict in verdicts {
+        wrong = judge(context, verdict).await.err().or(wrong);
+    }
+    if marked + judged > 0 {
+        info!(servers = marked, exclusions = judged, "what is said of exclusions has changed");
+    }
+    wrong.map_or(Ok(()), Err)
+}
+
+async fn mark_server(context: &Context, mark: Mark) -> Result<(), Error> {
+    let api: Api<ElectrumServer> = Api::namespaced(context.client.clone(), &mark.namespace);
+    let status = json!({"conditions": mark.condition.as_slice()});
+    gone(context.writer.apply_status(&api, &mark.name, names::EXCLUSION_MANAGER, status).await)
+}
+
+async fn judge(context: &Context, verdict: Verdict) -> Result<(), Error> {
+    let api: Api<ScanExclusion> = Api::all(context.client.clone());
+    let status =
+        serde_json::to_value(&verdict.status).map_err(|error| Error::Unwritable(error.to_string()))?;
+    gone(context.writer.apply_status(&api, &verdict.name, names::EXCLUSION_MANAGER, status).await)?;
+    if let (Some(note), Some(exclusion)) = (verdict.note, find(context, &verdict.name)) {
+        context.writer.tell(&kube::Resource::object_ref(&*exclusion, &()), note).await;
+    }
+    Ok(())
+}
+
+fn find(context: &Context, name: &str) -> Option<Arc<Guarded<ScanExclusion>>> {
+    context.exclusions.find(|exclusion| exclusion.name_any() == name)
+}
+
+/// Nothing is to be said of what is gone by now.
+fn gone(written: Result<(), Error>) -> Result<(), Error> {
+    match written {
+        Err(Error::Api(error)) if matches!(&*error, kube::Error::Api(status) if status.is_not_found()) => {
+            Ok(())
+        }
+        other => other,
+    }
+}

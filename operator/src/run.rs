@@ -1,0 +1,217 @@
+//! Puts the parts together and runs them until told to stop: who watches first, who writes last.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crds::{ElectrumServer, GROUP, ScanCampaign, ScanExclusion, VERSION};
+use futures_util::StreamExt as _;
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt as _,
+        reflector::{self, store::Writer as Reflector},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::{join, net::TcpListener, sync::Notify};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    Settings, campaign,
+    campaign::dereference::in_time,
+    exclusion,
+    health::Health,
+    http,
+    leader::{Candidate, Fence},
+    metrics::Metrics,
+    watch::{self, Guarded},
+    writer::Writer,
+};
+
+/// How often it is asked whether the definitions are there.
+const LOOK: Duration = Duration::from_secs(2);
+/// The longest that the lease may be without a turn.
+const LEASE_SILENCE: Duration = Duration::from_secs(60);
+
+/// Runs until told to stop; then ends what is under way, and gives the lease back.
+///
+/// # Errors
+/// The socket's, and faults of ours.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let metrics = Metrics::new()?;
+    let health = Health::default();
+    health.wait_for(Some("the API server".to_owned()));
+    // Whoever monitors sees it end.
+    let ended = CancellationToken::new();
+    let served = http::serve(listener, metrics.clone(), health.clone(), ended.clone());
+    let worked = async {
+        if defined(&client, &health, &stop).await {
+            work(client, settings, metrics, health, stop).await;
+        }
+        ended.cancel();
+    };
+    let (served, ()) = join!(served, worked);
+    Ok(served?)
+}
+
+/// Waits until all definitions are there; whether they are.
+async fn defined(client: &Client, health: &Health, stop: &CancellationToken) -> bool {
+    loop {
+        let what = match in_time(found(client)).await.map(|found| missing(found.iter().map(String::as_str))) {
+            Ok(missing) if missing.is_empty() => return true,
+            Ok(missing) => {
+                format!("the definitions of {} (apply what `operator crds` prints)", missing.join(", "))
+            }
+            Err(error) => format!("the API server: {error}"),
+        };
+        warn!(what, "waiting");
+        health.wait_for(Some(what));
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// The resources of our group that there are.
+async fn found(client: &Client) -> kube::Result<Vec<String>> {
+    let version = format!("{GROUP}/{VERSION}");
+    let groups = client.list_api_groups().await?.groups;
+    // The resources of a group that is not there are no empty list, but whatever error a server likes.
+    if !groups.iter().flat_map(|group| &group.versions).any(|known| known.group_version == version) {
+        return Ok(Vec::new());
+    }
+    let list = client.list_api_group_resources(&version).await?;
+    Ok(list.resources.into_iter().map(|resource| resource.name).collect())
+}
+
+fn missing<'a>(there: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let there: Vec<_> = there.into_iter().collect();
+    let plurals = crds::all().map(|definition| definition.spec.names.plural);
+    plurals.into_iter().filter(|plural| !there.contains(&plural.as_str())).collect()
+}
+
+async fn work(client: Client, settings: Settings, metrics: Metrics, health: Health, stop: CancellationToken) {
+    let fence = Fence::default();
+    let candidate = Candidate {
+        client: client.clone(),
+        namespace: settings.lease_namespace.clone(),
+        identity: settings.identity.clone(),
+        fence: fence.clone(),
+        metrics: metrics.clone(),
+        pulse: health.part("lease", LEASE_SILENCE),
+    };
+    let writer = Writer::new(client.clone(), fence.clone(), metrics.clone(), &settings.identity);
+    let (campaigns, campaigns_in) = reflector::store();
+    let (servers, servers_in) = reflector::store();
+    let (exclusions, exclusions_in) = reflector::store();
+    let changed = Arc::new(Notify::new());
+
+    let check_campaigns = watch::check::<Guarded<ScanCampaign>>(
+        settings.api(&client),
+        campaigns.clone(),
+        "campaigns",
+        health.part("watch of campaigns", watch::SILENCE),
+        stop.clone(),
+    );
+    let check_servers = watch::check::<Guarded<ElectrumServer>>(
+        settings.api(&client),
+        servers.clone(),
+        "servers",
+        health.part("watch of servers", watch::SILENCE),
+        stop.clone(),
+    );
+    let check_exclusions = watch::check::<Guarded<ScanExclusion>>(
+        Api::all(client.clone()),
+        exclusions.clone(),
+        "exclusions",
+        health.part("watch of exclusions", watch::SILENCE),
+        stop.clone(),
+    );
+    let keep_servers = keep(settings.api(&client), servers_in, "servers", &metrics, &changed, &stop);
+    let keep_exclusions =
+        keep(Api::all(client.clone()), exclusions_in, "exclusions", &metrics, &changed, &stop);
+
+    let exclusion_context = exclusion::Context {
+        client: client.clone(),
+        writer: writer.clone(),
+        metrics: metrics.clone(),
+        exclusions: exclusions.clone(),
+        servers: servers.clone(),
+        changed: changed.clone(),
+    };
+    let campaign_context = Arc::new(campaign::controller::Context {
+        client,
+        writer,
+        settings,
+        metrics: metrics.clone(),
+        campaigns: campaigns.clone(),
+        servers: servers.clone(),
+        failures: Mutex::new(HashMap::new()),
+    });
+    let ready = async {
+        health.wait_for(Some("the first list of campaigns, servers and exclusions".to_owned()));
+        let all = async {
+            (
+                campaigns.wait_until_ready().await,
+                servers.wait_until_ready().await,
+                exclusions.wait_until_ready().await,
+            )
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = all => health.wait_for(None),
+        }
+    };
+    // The lease outlives whoever writes under it.
+    let written = CancellationToken::new();
+    let write = async {
+        join!(
+            campaign::run(campaign_context, campaigns_in, &fence, stop.clone()),
+            exclusion::run(exclusion_context, &fence, stop.clone()),
+        );
+        written.cancel();
+    };
+    join!(
+        candidate.run(written.clone()),
+        write,
+        keep_servers,
+        keep_exclusions,
+        check_campaigns,
+        check_servers,
+        check_exclusions,
+        ready,
+    );
+}
+
+/// Keeps a store as the API server is, and tells of changes.
+async fn keep<K>(
+    api: Api<Guarded<K>>,
+    reflector: Reflector<Guarded<K>>,
+    name: &'static str,
+    metrics: &Metrics,
+    changed: &Notify,
+    stop: &CancellationToken,
+) where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    watch::follow(api, watch::config(), name, metrics.clone())
+        // Half of what there is, and nobody reads it.
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .reflect(reflector)
+        .take_until(stop.cancelled())
+        .for_each(|_| {
+            changed.notify_one();
+            std::future::ready(())
+        })
+        .await;
+}
