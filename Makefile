@@ -10,12 +10,12 @@ VENV    := $(TARGET)/notebook
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 
-.PHONY: help test lab proxies wallets cluster redis browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
+.PHONY: help test lab proxies wallets cluster redis prometheus chaos browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-test: lab proxies wallets cluster redis ## everything that must hold: format, lints, unit, integration and doc tests
+test: lab proxies wallets cluster redis prometheus ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
@@ -32,6 +32,13 @@ proxies: ## install what ends TLS in front of servers, for tests: nginx, stunnel
 wallets: ## install a wallet that simulated servers must satisfy, for tests: Electrum
 	@command -v electrum >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends electrum; }
+
+prometheus: ## install what watches the workers of a fleet, for tests: Prometheus
+	@command -v prometheus promtool >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends prometheus; }
+
+chaos: redis ## workers, Redis and the network die for a quarter of an hour, and 5,000 servers are visited in time
+	CHAOS_SERVERS=5000 CHAOS_SECONDS=900 cargo test --release --locked -p scanner --test fleet -- --nocapture chaos
 
 redis: ## install what a fleet shares its work through, for tests: Redis
 	@command -v redis-server >/dev/null || \

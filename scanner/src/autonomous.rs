@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// Autonomous systems by address; by default nothing is known of any.
 #[derive(Default)]
-pub struct Systems(Option<Reader<Vec<u8>>>);
+pub struct Systems(Vec<Reader<Vec<u8>>>);
 
 /// What MaxMind and DB-IP write.
 #[derive(Deserialize)]
@@ -18,19 +18,21 @@ struct Record {
 }
 
 impl Systems {
-    /// Reads a database.
+    /// Knows what a database says too, where those before say nothing.
     ///
     /// # Errors
     /// Where the file is no such database.
-    pub fn open(file: &Path) -> Result<Self, MaxMindDbError> {
-        Reader::open_readfile(file).map(|reader| Self(Some(reader)))
+    pub fn open(&mut self, file: &Path) -> Result<(), MaxMindDbError> {
+        Reader::open_readfile(file).map(|reader| self.0.push(reader))
     }
 
     /// The number of the system that an address is in.
     #[must_use]
     pub fn of(&self, address: IpAddr) -> Option<u32> {
-        let found = self.0.as_ref()?.lookup(address.to_canonical()).ok()?;
-        found.decode::<Record>().ok()??.autonomous_system_number
+        self.0.iter().find_map(|database| {
+            let found = database.lookup(address.to_canonical()).ok()?;
+            found.decode::<Record>().ok()??.autonomous_system_number
+        })
     }
 }
 
@@ -52,12 +54,13 @@ mod tests {
         let record = std::collections::BTreeMap::from([("autonomous_system_number", 64_500_u32)]);
         writer.insert("8.8.8.0/24".parse::<ipnet::IpNet>().expect("a network"), &record).expect("goes in");
         std::fs::write(&file, writer.to_bytes().expect("writes")).expect("is written");
-        let systems = Systems::open(&file).expect("opens");
+        let mut systems = Systems::default();
+        systems.open(&file).expect("opens");
         let of = |ip: &str| systems.of(ip.parse().expect("an address"));
         assert_eq!((of("8.8.8.8"), of("::ffff:8.8.8.8")), (Some(64_500), Some(64_500)));
         assert_eq!((of("9.9.9.9"), of("2a00::1")), (None, None));
         assert_eq!(Systems::default().of([8, 8, 8, 8].into()), None);
         std::fs::write(&file, "no database").expect("is written");
-        assert!(Systems::open(&file).is_err());
+        assert!(systems.open(&file).is_err());
     }
 }

@@ -41,7 +41,7 @@ async fn visit(spaces: usize) -> Visit {
         vantage: "test".to_owned(),
         name: ClientName::Same("observatory/test".to_owned()),
         objects: OnceLock::new(),
-        disabled: Arc::default(),
+        disabled: std::sync::Arc::default(),
         secret: [7; 32],
     };
     let peer = (Ipv4Addr::new(127, 0, 0, 1), 50_001).into();

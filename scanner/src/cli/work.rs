@@ -42,10 +42,10 @@ use super::{Shared, Usage, say};
 #[command(after_help = "Examples:
   scanner work --campaign campaign.yaml --redis redis://127.0.0.1:6379
   scanner work --campaign campaign.yaml --redis rediss://redis.example:6379 --redis-password-file /run/secrets/redis --vantage zurich
-  scanner work --campaign campaign.yaml --redis redis+sentinel://a:26379,b:26379/mymaster --listen 0.0.0.0:9090")]
+  scanner work --campaign campaign.yaml --redis redis+sentinel://a:26379,b:26379/mymaster --http 0.0.0.0:9090")]
 pub(crate) struct Arguments {
     /// The campaign, a ScanCampaign resource in YAML. Where a source of seeds names a ConfigMap its text is expected
-    /// beside it, in seeds-NAME.txt
+    /// beside it, in seeds-NAME, and read again whenever more servers are looked for
     #[arg(long, value_name = "FILE")]
     campaign: PathBuf,
     #[command(flatten)]
@@ -57,8 +57,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     concurrency: Option<std::num::NonZeroUsize>,
     /// Where /healthz, /readyz and /metrics are; port 0 is any that is free
-    #[arg(long, env = "OBSERVATORY_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:9090")]
-    listen: SocketAddr,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    http: SocketAddr,
     /// How this worker is called; no two may have one name
     #[arg(long, env = "OBSERVATORY_WORKER", value_name = "NAME")]
     name: Option<String>,
@@ -71,9 +71,9 @@ pub(crate) struct Arguments {
     /// Visits that may wait in Redis to be read
     #[arg(long, value_name = "N", default_value = "200000")]
     backlog: u64,
-    /// A database of autonomous systems in MaxMind's format: connections into one are spaced too
-    #[arg(long, env = "OBSERVATORY_ASN", value_name = "FILE")]
-    asn: Option<PathBuf>,
+    /// A database in MaxMind's format that knows autonomous systems: connections into one are spaced too
+    #[arg(long, value_name = "FILE")]
+    geoip: Vec<PathBuf>,
     /// Write logs as JSON
     #[arg(long, env = "OBSERVATORY_JSON_LOGS")]
     pub(crate) json_logs: bool,
@@ -92,8 +92,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (network, vantage) = (orders.network, orders.scope.vantage.clone());
     let metrics = Arc::new(Metrics::new(network, &vantage, arguments.series)?);
     let health = Arc::new(Health::new());
-    let listener = TcpListener::bind(arguments.listen).await;
-    let listener = listener.with_context(|| format!("--listen {}", arguments.listen))?;
+    let listener = TcpListener::bind(arguments.http).await;
+    let listener = listener.with_context(|| format!("--http {}", arguments.http))?;
     say(&format!("http://{}/metrics tells how it goes.", listener.local_addr()?));
     tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::clone(&metrics)));
     let gate = Gate::new(orders.concurrency);
@@ -101,17 +101,19 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let name = arguments.name.unwrap_or_else(|| format!("worker-{:016x}", rand::random::<u64>()));
     let hold = Hold { lease: Duration::from_secs(arguments.lease.into()), ..Hold::default() };
     let schedule = RedisSchedule::new(redis.clone(), &orders.scope, arguments.backlog);
-    let systems = match &arguments.asn {
-        Some(file) => Systems::open(file).map_err(|e| Usage(format!("--asn {}: {e}", file.display())))?,
-        None => Systems::default(),
-    };
+    let mut systems = Systems::default();
+    for file in &arguments.geoip {
+        systems.open(file).map_err(|e| Usage(format!("--geoip {}: {e}", file.display())))?;
+    }
     let visitor = Arc::new(visitor(&orders, systems, Permits::new(redis.clone())));
     let exclusions = follow(Watch::new(redis), Arc::clone(&visitor));
     if gate.wait(exclusions).await.is_none() {
         return Ok(());
     }
     tracing::info!("{name} works for {} from {vantage}", orders.scope.campaign);
-    Worker::new(name, schedule, orders, visitor, hold, metrics, health, gate).run().await?;
+    let (file, place) = (arguments.campaign, vantage.clone());
+    let again = move || Orders::read(&file, Some(&place)).map(|orders| orders.seeds);
+    Worker::new(name, schedule, (orders, again), visitor, hold, metrics, health, gate).run().await?;
     Ok(())
 }
 
@@ -131,7 +133,7 @@ async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
         match watch.changed().await {
             Ok(rules) => break take(rules, &visitor),
             Err(error) => {
-                tracing::warn!("nobody is visited before it is known who is to be left alone: {error}")
+                tracing::warn!("nobody is visited before it is known who is to be left alone: {error}");
             }
         }
         tokio::time::sleep(LOOKED).await;

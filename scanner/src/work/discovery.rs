@@ -10,7 +10,7 @@ use std::{
 use electrum::{Host, guard::Guard};
 use fleet::{
     FleetError,
-    schedule::{Claim, Enrolment, Lane, Schedule, Subject},
+    schedule::{Claim, Enrolment, Lane, MOST_RECORD, Schedule, Subject},
 };
 
 use super::{
@@ -78,12 +78,27 @@ pub(crate) async fn discover<S: Schedule>(
     }
     let changed = book.changed().map(|(host, entry)| Enrolment {
         subject: Subject::Server(host.clone()),
-        listing: serde_json::to_vec(&entry).unwrap_or_default(),
+        listing: listing(entry),
         lanes: seeds.lanes.iter().map(|lane| (*lane, cadence.first(*lane, rand::random()))).collect(),
     });
     let new = schedule.enrol(&changed.collect::<Vec<_>>()).await?;
     schedule.forget(claim, words.len()).await?;
     Ok(Discovered { new, known: book.frontier.len(), refused })
+}
+
+/// What the schedule keeps of a server. Of names as long as can be the last tellers and endpoints are left out.
+fn listing(mut entry: Entry) -> Vec<u8> {
+    loop {
+        let listing = serde_json::to_vec(&entry).unwrap_or_default();
+        if listing.len() <= MOST_RECORD {
+            return listing;
+        }
+        if entry.sources.len() > 1 {
+            entry.sources.pop();
+        } else if entry.endpoints.pop_last().is_none() {
+            return Vec::new();
+        }
+    }
 }
 
 async fn entries<S: Schedule>(schedule: &S) -> Result<Vec<(Host, Entry)>, FleetError> {

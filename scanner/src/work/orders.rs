@@ -94,7 +94,7 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Reads a campaign's file, and the seeds files beside it: `seeds-NAME.txt` for a source that names a ConfigMap.
+    /// Reads a campaign's file, and the seeds files beside it: `seeds-NAME` for a source that names a ConfigMap.
     /// Without a vantage, the campaign's only one.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Orders {
         let campaign: ScanCampaign =
             crds::yaml::read(&text).map_err(|reason| OrdersError::Form { path: file.to_owned(), reason })?;
         let beside = |name: &str| {
-            let path = file.with_file_name(format!("seeds-{name}.txt"));
+            let path = file.with_file_name(format!("seeds-{name}"));
             std::fs::read_to_string(&path).map_err(|error| OrdersError::File { path, error })
         };
         Self::of(&campaign, vantage, beside)

@@ -12,7 +12,7 @@ use std::{
 use electrum::{Endpoint, Host};
 use fleet::{
     FleetError,
-    schedule::{Claim, Fenced, Lane, Report, Schedule, Subject},
+    schedule::{Fenced, Lane, MOST_RECORD, Report, Schedule, Subject},
 };
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit};
@@ -36,13 +36,13 @@ const OBJECTS: &str = "objects";
 /// A claim that this worker holds, as long as it does.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) claim: Claim,
+    pub(super) claim: fleet::schedule::Claim,
     pub(super) since: Instant,
     over: AtomicBool,
 }
 
 impl Held {
-    pub(super) fn new(claim: Claim) -> Self {
+    pub(super) fn new(claim: fleet::schedule::Claim) -> Self {
         Self { claim, since: Instant::now(), over: AtomicBool::new(false) }
     }
 
@@ -239,12 +239,14 @@ async fn hear<S: Schedule + 'static>(worker: &Worker<S>, visited: &Visited) {
     if !worker.told.is_news(&telling) {
         return;
     }
-    let word = serde_json::to_vec(&telling).unwrap_or_default();
-    match worker.schedule.tell(&word).await {
-        Ok(true) => worker.told.note(&telling),
-        Ok(false) => {}
-        Err(error) => worker.metrics.redis_failed(error.class()),
+    for word in telling.words(MOST_RECORD) {
+        match worker.schedule.tell(&word).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return worker.metrics.redis_failed(error.class()),
+        }
     }
+    worker.told.note(&telling);
 }
 
 /// Whether a server is up by a visit; none where it says nothing of that.

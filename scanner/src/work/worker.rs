@@ -17,11 +17,11 @@ use tokio::{
 };
 
 use super::{
-    discovery::discover,
+    discovery::{Seeds, discover},
     doubt::Doubt,
     health::{Condition, Health},
     metrics::{LOOK_EVERY, Metrics},
-    orders::Orders,
+    orders::{Orders, OrdersError},
     persistence::{condition, persist},
     task::{Held, Told, attend, due_again},
 };
@@ -56,12 +56,15 @@ impl Default for Hold {
     }
 }
 
+/// How the seeds are read again: lists of them change while a campaign runs.
+type SeedsAgain = Box<dyn Fn() -> Result<Seeds, OrdersError> + Send + Sync>;
+
 /// A worker.
-#[derive(Debug)]
 pub struct Worker<S> {
     pub(super) name: String,
     pub(super) schedule: S,
     pub(super) orders: Orders,
+    seeds_again: SeedsAgain,
     pub(super) visitor: Arc<Visitor>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
@@ -73,13 +76,14 @@ pub struct Worker<S> {
 }
 
 impl<S: Schedule + 'static> Worker<S> {
-    /// A worker by a name that no other has. Closing the gate ends it.
+    /// A worker by a name that no other has, with its orders and a way to read their seeds again. Closing the gate ends
+    /// it.
     #[must_use]
     #[expect(clippy::too_many_arguments, reason = "all of it is needed, and none of it goes together")]
     pub fn new(
         name: String,
         schedule: S,
-        orders: Orders,
+        (orders, seeds_again): (Orders, impl Fn() -> Result<Seeds, OrdersError> + Send + Sync + 'static),
         visitor: Arc<Visitor>,
         hold: Hold,
         metrics: Arc<Metrics>,
@@ -90,6 +94,7 @@ impl<S: Schedule + 'static> Worker<S> {
             name,
             schedule,
             orders,
+            seeds_again: Box::new(seeds_again),
             visitor,
             metrics,
             health,
@@ -230,8 +235,12 @@ impl<S: Schedule + 'static> Worker<S> {
     }
 
     async fn look_for_more(&self, claim: &Claim) -> Result<Option<Duration>, FleetError> {
-        let (seeds, cadence) = (&self.orders.seeds, &self.orders.cadence);
-        let discovered = discover(&self.schedule, claim, seeds, cadence).await?;
+        let cadence = &self.orders.cadence;
+        let seeds = (self.seeds_again)().unwrap_or_else(|error| {
+            tracing::warn!("the seeds as they were: {error}");
+            self.orders.seeds.clone()
+        });
+        let discovered = discover(&self.schedule, claim, &seeds, cadence).await?;
         self.metrics.discovered(discovered.known, &discovered.refused);
         if discovered.new > 0 {
             tracing::info!("{} servers more, {} in all", discovered.new, discovered.known);

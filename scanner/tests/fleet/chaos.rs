@@ -52,6 +52,7 @@ fn address(number: usize) -> Ipv4Addr {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "the figures are what this test is for")]
 async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_by_one_at_a_time() {
     let plan = Plan::from_environment();
     let port = redis::free_port();
@@ -162,6 +163,7 @@ async fn read_all(redis: &Redis) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "the figure is what this test is for")]
 async fn what_a_killed_worker_held_is_visited_by_another_within_its_lease_and_a_second() {
     let port = redis::free_port();
     let witness = Witness::listen(port).await;
@@ -206,7 +208,7 @@ async fn what_cannot_be_worked_on_is_said_in_one_line() {
     let campaign =
         Campaign::new(&format!("redis://127.0.0.1:{}", server.port()), "  network: nowhere\n", "", 3);
     let output = crate::crew::scanner()
-        .args(["work", "--redis", &campaign.redis, "--listen", "127.0.0.1:0", "--campaign"])
+        .args(["work", "--redis", &campaign.redis, "--http", "127.0.0.1:0", "--campaign"])
         .arg(campaign.file())
         .output()
         .expect("an answer");

@@ -29,7 +29,7 @@ impl Campaign {
             "apiVersion: electrumobservatory.org/v1alpha1\nkind: ScanCampaign\nmetadata: {{name: test, namespace: fleet}}\nspec:\n{spec}"
         );
         std::fs::write(folder.path().join("campaign.yaml"), text).expect("written");
-        std::fs::write(folder.path().join("seeds-net.txt"), seeds).expect("written");
+        std::fs::write(folder.path().join("seeds-net"), seeds).expect("written");
         Self { folder, redis: redis.to_owned(), lease }
     }
 
@@ -40,7 +40,7 @@ impl Campaign {
     /// Starts a worker.
     pub(crate) fn worker(&self, name: &str) -> Worker {
         let mut process = scanner()
-            .args(["work", "--listen", "127.0.0.1:0", "--name", name, "--redis", &self.redis])
+            .args(["work", "--http", "127.0.0.1:0", "--name", name, "--redis", &self.redis])
             .args(["--lease", &self.lease.to_string(), "--campaign"])
             .arg(self.file())
             .stderr(Stdio::piped())

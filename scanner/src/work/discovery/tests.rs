@@ -31,7 +31,7 @@ fn told(teller: &str, others: &[(&str, &str)]) -> Vec<u8> {
     let peers = Some(format!("[{}]", rows.join(",")).into_bytes());
     let visited = Visited { visit, peers, features: None, objects: None };
     let telling = Telling::of(&visited, Network::Testnet, 100).expect("somebody");
-    serde_json::to_vec(&telling).expect("JSON")
+    telling.words(4_096).pop().expect("a word")
 }
 
 async fn round(memory: &Memory, seeds: &Seeds) -> Discovered {
@@ -106,4 +106,20 @@ async fn what_is_told_from_outside_leads_nowhere_inside() {
     let refused = round(&memory, &seeds).await.refused;
     assert_eq!(refused.count(crate::discovery::Refusal::Address), 2);
     assert_eq!(known(&memory).await.len(), 2);
+}
+
+#[test]
+fn names_as_long_as_can_be_leave_room_for_the_server() {
+    let long = |n: usize| format!("{}.{}.{}.{n}.example", "a".repeat(60), "b".repeat(60), "c".repeat(60));
+    let endpoint = |port: u16| format!("tcp://{}:{port}", long(0)).parse().expect("an endpoint");
+    let entry = Entry {
+        order: 0,
+        endpoints: (1..=8).map(endpoint).collect(),
+        sources: (0..16).map(|n| Source::Peer(host(&long(n)))).collect(),
+        claimed_ip: None,
+        tellers: BTreeSet::new(),
+    };
+    let listing = listing(entry);
+    let kept: Entry = serde_json::from_slice(&listing).expect("an entry");
+    assert!(listing.len() <= MOST_RECORD && kept.endpoints.len() == 8 && kept.sources.len() > 4);
 }
