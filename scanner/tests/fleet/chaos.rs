@@ -15,6 +15,7 @@ use fleet::{
 };
 
 use crate::{
+    ALONE,
     crew::{Campaign, Worker},
     redis,
     relay::Relay,
@@ -54,6 +55,7 @@ fn address(number: usize) -> Ipv4Addr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "the figures are what this test is for")]
 async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_by_one_at_a_time() {
+    let _alone = ALONE.lock().await;
     let plan = Plan::from_environment();
     let port = redis::free_port();
     let witness = Witness::listen(port).await;
@@ -165,6 +167,7 @@ async fn read_all(redis: &Redis) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "the figure is what this test is for")]
 async fn what_a_killed_worker_held_is_visited_by_another_within_its_lease_and_a_second() {
+    let _alone = ALONE.lock().await;
     let port = redis::free_port();
     let witness = Witness::listen(port).await;
     let server = redis::Server::start().await;
