@@ -206,6 +206,8 @@ async fn users_and_passwords_come_from_files_and_get_into_no_message() {
 
 #[tokio::test]
 async fn over_tls_it_must_be_who_it_says() {
+    // Where a build has several there is no default.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();

@@ -13,7 +13,7 @@ use fleet::{
 use jiff::Timestamp;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_millis(250);
 /// While our own network seems broken, one visit at a time.
 const ABSTAINING: Duration = Duration::from_secs(5);
 /// From one visit of the canaries to the next.
-const CANARY_EVERY: Duration = Duration::from_secs(30);
+const CANARY_EVERY: Duration = Duration::from_secs(60);
 
 /// How a worker holds on to what it claims.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +131,7 @@ impl<S: Schedule + 'static> Worker<S> {
             return Ok(());
         }
         let mut tasks = JoinSet::new();
+        let mut failed = Ok(());
         while !self.gate.is_closed() {
             while tasks.try_join_next().is_some() {}
             let (condition, pause) = match self.take_on(&mut tasks).await {
@@ -140,7 +141,11 @@ impl<S: Schedule + 'static> Worker<S> {
                     tracing::warn!("{error}");
                     (condition(&error), ABSTAINING.min(Duration::from_secs(1)))
                 }
-                Err(error) => return Err(error),
+                // What is under way is brought to its end all the same.
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
             };
             self.turned(condition, tasks.len());
             if self.orders.once && tasks.is_empty() && self.is_done().await? {
@@ -154,11 +159,25 @@ impl<S: Schedule + 'static> Worker<S> {
             };
             self.gate.wait(woken).await;
         }
+        self.gate.close();
+        self.drain(tasks).await;
+        failed
+    }
+
+    /// Lets the visits under way end, for a while, and gives back what is left.
+    async fn drain(&self, mut tasks: JoinSet<()>) {
+        let deadline = Instant::now() + GRACE;
         self.turned(Condition::Draining, tasks.len());
-        while tasks.join_next().await.is_some() {
+        while let Ok(Some(_)) = timeout_at(deadline, tasks.join_next()).await {
             self.turned(Condition::Draining, tasks.len());
         }
-        Ok(())
+        tasks.shutdown().await;
+        let left: Vec<Arc<Held>> = self.held().drain().map(|(_, held)| held).collect();
+        let left: Vec<_> = left.iter().map(|held| (&held.claim, Some(Duration::ZERO))).collect();
+        if let (false, Err(error)) = (left.is_empty(), self.schedule.settle(&left).await) {
+            // Their leases end by themselves.
+            tracing::warn!("{} claims were not given back: {error}", left.len());
+        }
     }
 
     /// What has to be there before anything can be claimed.
@@ -288,7 +307,8 @@ impl<S: Schedule + 'static> Worker<S> {
             if let Ok(status) = self.schedule.status().await {
                 self.metrics.looked(&status.lanes);
             }
-            if !self.orders.canaries.is_empty() && Instant::now() >= canaries_due {
+            let is_quiet = self.orders.cadence.quiet_until(Timestamp::now()).is_some();
+            if !self.orders.canaries.is_empty() && !is_quiet && Instant::now() >= canaries_due {
                 self.visit_canaries().await;
                 canaries_due = Instant::now() + CANARY_EVERY;
             }

@@ -41,6 +41,8 @@ impl User {
         fs::write(&kubeconfig, config.to_string())?;
         let read = Kubeconfig::read_from(&kubeconfig)?;
         let mut config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
+        // Where a build has several there is no default. Somebody else may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         config.proxy_url = None; // the environment's is for what is not on loopback
         Ok(Self { client: Client::try_from(config)?, kubeconfig })
     }
