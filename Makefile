@@ -57,8 +57,9 @@ sample: ## two reports to look at: of a simulated network, and of a thousand ser
 	$(TARGET)/debug/examples/page $(SAMPLE)/hostile 1000
 
 browser: sample ## the report in a real browser: Debian's Chromium, driven by playwright-core, checked by axe-core
-	@{ command -v chromium && command -v npm; } >/dev/null || \
-		{ apt-get update -q && apt-get install -yq --no-install-recommends chromium nodejs npm; }
+	@command -v chromium >/dev/null || \
+		{ apt-get update -q && apt-get install -yq --no-install-recommends chromium; }
+	@command -v npm >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends nodejs npm; }
 	mkdir -p $(BROWSER) && cp tests/browser/* $(BROWSER)
 	cd $(BROWSER) && npm install --no-package-lock --no-audit --no-fund --silent
 	cd $(BROWSER) && OBSERVATORY=$(TARGET)/debug/observatory REPORT=$(SAMPLE)/report HOSTILE=$(SAMPLE)/hostile \
