@@ -131,7 +131,10 @@ async fn check(redis: &Redis) -> anyhow::Result<()> {
 async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
     loop {
         match watch.changed().await {
-            Ok(rules) => break take(rules, &visitor),
+            Ok(rules) => match take(rules, &visitor) {
+                Ok(()) => break,
+                Err(reason) => tracing::error!("nobody is visited before it is mended: exclusions, {reason}"),
+            },
             Err(error) => {
                 tracing::warn!("nobody is visited before it is known who is to be left alone: {error}");
             }
@@ -142,24 +145,24 @@ async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
         loop {
             tokio::time::sleep(LOOKED).await;
             // While Redis is away what was known holds.
-            if let Ok(rules) = watch.changed().await {
-                take(rules, &visitor);
+            if let Ok(rules) = watch.changed().await
+                && let Err(reason) = take(rules, &visitor)
+            {
+                tracing::error!("the rules before still hold: exclusions, {reason}");
             }
         }
     });
 }
 
-fn take(rules: Option<String>, visitor: &Visitor) {
-    let Some(rules) = rules else { return };
-    match Exclusions::parse(&rules) {
-        Ok((exclusions, problems)) => {
-            for problem in problems.described() {
-                tracing::error!("exclusions, {problem}");
-            }
-            visitor.exclusions.replace(exclusions);
-        }
-        Err(error) => tracing::error!("exclusions: {error}"),
+/// A wish that cannot be read would protect nobody.
+fn take(rules: Option<String>, visitor: &Visitor) -> Result<(), String> {
+    let Some(rules) = rules else { return Ok(()) };
+    let (exclusions, problems) = Exclusions::parse(&rules).map_err(|error| error.to_string())?;
+    if let Some(problem) = problems.described().first() {
+        return Err(problem.to_string());
     }
+    visitor.exclusions.replace(exclusions);
+    Ok(())
 }
 
 fn visitor(orders: &Orders, systems: Systems, permits: Permits) -> Visitor {

@@ -20,6 +20,8 @@ use super::{Denied, FIRST_QUIET, LONGEST_QUIET, accounts::Sought};
 const MOST_UNTOLD: usize = 8_192;
 /// How long a connection counts as open when whoever opened it died; whoever lives says thrice as often that it is.
 const LASTING: Duration = Duration::from_secs(30);
+/// A permit that took longer to come is not used.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long to wait for Redis to be there.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -73,8 +75,13 @@ impl Shared {
         };
         // It may be granted though the answer is lost, or nobody waits for it any more: then it is closed.
         let mut side = Side { ask: Arc::new(ask), spent: 0.0, news: Some(self.news.clone()), renewing: None };
+        let asked = Instant::now();
         let answer = self.permits.ask(&side.ask).await;
         let now = Instant::now();
+        if now.duration_since(asked) > FRESH {
+            // Spacing is counted from when it was granted, and we would connect much later.
+            return Err(Denied::NotBefore(now + side.ask.bounds.server_spacing));
+        }
         let denied = match answer {
             Ok(Answer::Granted) => {
                 side.renewing =

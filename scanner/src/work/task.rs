@@ -72,7 +72,7 @@ impl Told {
     }
 }
 
-/// Visits a server that is claimed; gives how long from now it is due again.
+/// Visits a server that is claimed; gives whether all was done that was to be done.
 ///
 /// # Errors
 /// Where something could not be reported.
@@ -80,7 +80,7 @@ pub(super) async fn attend<S: Schedule + 'static>(
     worker: &Worker<S>,
     held: &Held,
     host: &Host,
-) -> Result<(), FleetError> {
+) -> Result<bool, FleetError> {
     let claim = &held.claim;
     let Ok(entry) = serde_json::from_slice::<Entry>(&claim.listing) else {
         let key = Subject::Server(host.clone()).to_string();
@@ -91,9 +91,12 @@ pub(super) async fn attend<S: Schedule + 'static>(
     let mut number = 0;
     for (endpoint, agenda) in agendas(worker, claim.lane, &entry, &mut acquaintance).await? {
         if held.is_over() || worker.gate.is_closed() {
-            break;
+            return Ok(false);
         }
         let Some(visited) = visit(worker, &endpoint, &agenda, &origin).await else {
+            if worker.gate.is_closed() {
+                return Ok(false);
+            }
             worker.metrics.skipped();
             continue;
         };
@@ -106,7 +109,7 @@ pub(super) async fn attend<S: Schedule + 'static>(
             break;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn visit<S: Schedule + 'static>(

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    cadence::CRAWLING,
     discovery::{Seeds, discover},
     doubt::Doubt,
     health::{Condition, Health},
@@ -133,7 +134,11 @@ impl<S: Schedule + 'static> Worker<S> {
         let mut tasks = JoinSet::new();
         let mut failed = Ok(());
         while !self.gate.is_closed() {
-            while tasks.try_join_next().is_some() {}
+            while let Some(ended) = tasks.try_join_next() {
+                if let Err(error) = ended {
+                    tracing::error!("a claim was lost: {error}");
+                }
+            }
             let (condition, pause) = match self.take_on(&mut tasks).await {
                 Ok(turn) => turn,
                 Err(error) if error.is_passing() => {
@@ -229,16 +234,18 @@ impl<S: Schedule + 'static> Worker<S> {
     /// Sees to one claim, to its end.
     async fn see_to(self: Arc<Self>, held: Arc<Held>) {
         let done = match &held.claim.subject {
-            Subject::Server(host) => attend(&self, &held, host).await.map(|()| due_again(&self, &held)),
+            Subject::Server(host) => attend(&self, &held, host).await.map(|finished| match finished {
+                true => due_again(&self, &held),
+                // Others may finish it.
+                false => Some(Duration::ZERO),
+            }),
             Subject::Campaign => self.look_for_more(&held.claim).await,
         };
         let again = match done {
-            // Not finished: others may.
-            _ if self.gate.is_closed() => Some(Duration::ZERO),
             Ok(again) => again,
             Err(error) => {
                 tracing::warn!("{}: {error}", held.claim.subject);
-                due_again(&self, &held)
+                Some(CRAWLING)
             }
         };
         if !held.is_over() {

@@ -47,7 +47,11 @@ impl Campaign {
             .spawn()
             .expect("a worker");
         let mut lines = BufReader::new(process.stderr.take().expect("its words")).lines();
-        let first = lines.next().expect("a line").expect("a line");
+        let first = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.starts_with("http://"))
+            .expect("it says where its metrics are");
         let http = first.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
         let verbose = std::env::var_os("FLEET_VERBOSE").is_some();
         // Somebody must listen, or it cannot speak.
