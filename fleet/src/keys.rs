@@ -13,8 +13,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(scope: &Scope) -> Self {
-        // A brace in a name would end the tag; Kubernetes allows none, and other callers get the nearest thing.
-        let campaign = format!("eo:{{{}}}", scope.campaign.replace(['{', '}'], "_"));
+        let campaign = campaign(&scope.campaign);
         Self { scope: format!("{campaign}:{}", scope.vantage), campaign, vantage: scope.vantage.clone() }
     }
 
@@ -51,6 +50,17 @@ impl Keys {
             .chain([self.of_campaign("token"), self.of_campaign("visits"), self.of_campaign("kept")])
             .collect()
     }
+}
+
+/// A key that all vantages of a campaign have in common.
+pub(crate) fn of_campaign(name: &str, what: &str) -> String {
+    format!("{}:{what}", campaign(name))
+}
+
+/// What all keys of a campaign begin with. A brace in a name would end the tag; Kubernetes allows none, and other callers
+/// get the nearest thing.
+fn campaign(name: &str) -> String {
+    format!("eo:{{{}}}", name.replace(['{', '}'], "_"))
 }
 
 #[cfg(test)]

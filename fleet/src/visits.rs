@@ -23,6 +23,7 @@ pub use self::{
 };
 use crate::{
     FleetError, Redis,
+    keys::of_campaign,
     pack::{Digest, Unpacked},
 };
 
@@ -56,11 +57,6 @@ impl Group {
             Self::Archive => "archive",
         }
     }
-}
-
-/// A key of a campaign, all of whose keys are in one slot.
-fn key(campaign: &str, what: &str) -> String {
-    format!("eo:{{{}}}:{what}", campaign.replace(['{', '}'], "_"))
 }
 
 /// Acknowledges a spoilt entry, and keeps its id and what is wrong with it, newest first.
@@ -103,7 +99,12 @@ impl Reader {
     ) -> Result<Self, FleetError> {
         for group in Group::ALL {
             let mut create = redis::cmd("XGROUP");
-            create.arg("CREATE").arg(key(campaign, "visits")).arg(group.name()).arg("0").arg("MKSTREAM");
+            create
+                .arg("CREATE")
+                .arg(of_campaign(campaign, "visits"))
+                .arg(group.name())
+                .arg("0")
+                .arg("MKSTREAM");
             match redis.call::<()>(&create).await {
                 // Somebody else was first.
                 Err(FleetError::Refused(reason)) if reason.contains("BUSYGROUP") => {}
@@ -190,7 +191,7 @@ impl Reader {
     }
 
     fn stream(&self) -> String {
-        key(&self.campaign, "visits")
+        of_campaign(&self.campaign, "visits")
     }
 
     async fn entries(&mut self, most: usize, block: Duration) -> Result<Vec<StreamId>, FleetError> {
@@ -271,8 +272,10 @@ impl Reader {
         digests.dedup();
         let mut kept = HashMap::new();
         for digests in digests.chunks(FETCHED) {
-            let keys: Vec<String> =
-                digests.iter().map(|digest| key(&self.campaign, &format!("answer:{digest}"))).collect();
+            let keys: Vec<String> = digests
+                .iter()
+                .map(|digest| of_campaign(&self.campaign, &format!("answer:{digest}")))
+                .collect();
             let found: Vec<Option<Vec<u8>>> = self.redis.call(redis::cmd("MGET").arg(keys)).await?;
             kept.extend(digests.iter().zip(found).filter_map(|(digest, bytes)| Some((*digest, bytes?))));
         }
@@ -282,7 +285,7 @@ impl Reader {
     async fn put_aside(&mut self, id: &str, reason: &str) -> Result<(), FleetError> {
         tracing::warn!(campaign = self.campaign, id, reason, "an entry of the stream is no visit");
         let mut spoilt = SPOILT.prepare_invoke();
-        spoilt.key(self.stream()).key(key(&self.campaign, "spoilt"));
+        spoilt.key(self.stream()).key(of_campaign(&self.campaign, "spoilt"));
         spoilt.arg(self.group.name()).arg(id).arg(reason).arg(MOST_SPOILT);
         self.redis.run::<()>(&spoilt).await?;
         self.spoilt += 1;

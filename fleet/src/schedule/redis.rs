@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Clock, FleetError, Redis,
-    keys::Keys,
+    keys::{Keys, of_campaign},
     pack::{self, Seen},
     uptime::{Ring, Uptime},
 };
@@ -49,9 +49,8 @@ impl RedisSchedule {
     ///
     /// As everything that asks Redis.
     pub async fn vantages(redis: &Redis, campaign: &str) -> Result<Vec<String>, FleetError> {
-        let keys = Keys::new(&Scope { campaign: campaign.to_owned(), vantage: String::new() });
         let mut names: Vec<String> =
-            redis.call(redis::cmd("SMEMBERS").arg(keys.of_campaign("vantages"))).await?;
+            redis.call(redis::cmd("SMEMBERS").arg(of_campaign(campaign, "vantages"))).await?;
         names.sort_unstable();
         Ok(names)
     }

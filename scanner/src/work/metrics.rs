@@ -3,8 +3,6 @@
 
 mod series;
 
-use std::time::Duration;
-
 use electrum::Network;
 use fleet::schedule::{Lane, LaneStatus};
 use model::{Purpose, Visit, facts::Facts};
@@ -25,8 +23,6 @@ const PHASES: [&str; 5] = ["dns", "connect", "tls", "first_byte", "total"];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    network: Network,
-    vantage: String,
     series: Series,
     visits: IntCounterVec,
     durations: HistogramVec,
@@ -147,8 +143,6 @@ impl Metrics {
                 "Visits to canaries by how they ended",
                 &["outcome"],
             )?,
-            network,
-            vantage: vantage.to_owned(),
             registry,
         })
     }
@@ -240,12 +234,6 @@ impl Metrics {
         }
     }
 
-    /// From where, and of which network.
-    #[must_use]
-    pub fn scope(&self) -> (Network, &str) {
-        (self.network, &self.vantage)
-    }
-
     /// Everything in Prometheus' text form.
     ///
     /// # Errors
@@ -261,9 +249,6 @@ fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> R
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
-
-/// How long a page of metrics may be asked for at the most.
-pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use std::{
 use electrum::{Endpoint, Host};
 use fleet::{
     FleetError,
-    schedule::{Fenced, Lane, MOST_RECORD, Report, Schedule, Subject},
+    schedule::{Claim, Fenced, Lane, MOST_RECORD, Report, Schedule, Subject},
 };
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit};
@@ -36,13 +36,13 @@ const OBJECTS: &str = "objects";
 /// A claim that this worker holds, as long as it does.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) claim: fleet::schedule::Claim,
+    pub(super) claim: Claim,
     pub(super) since: Instant,
     over: AtomicBool,
 }
 
 impl Held {
-    pub(super) fn new(claim: fleet::schedule::Claim) -> Self {
+    pub(super) fn new(claim: Claim) -> Self {
         Self { claim, since: Instant::now(), over: AtomicBool::new(false) }
     }
 
@@ -61,14 +61,14 @@ impl Held {
 pub(super) struct Told(Mutex<HashMap<Host, u64>>);
 
 impl Told {
-    fn is_news(&self, telling: &Telling) -> bool {
+    fn is_news(&self, teller: &Host, digest: u64) -> bool {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(&telling.teller) != Some(&telling.digest())
+        told.get(teller) != Some(&digest)
     }
 
-    fn note(&self, telling: &Telling) {
+    fn note(&self, teller: Host, digest: u64) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert(telling.teller.clone(), telling.digest());
+        told.insert(teller, digest);
     }
 }
 
@@ -239,7 +239,8 @@ async fn hear<S: Schedule + 'static>(worker: &Worker<S>, visited: &Visited) {
     }
     let most = worker.orders.seeds.caps.per_source;
     let Some(telling) = Telling::of(visited, worker.orders.network, most) else { return };
-    if !worker.told.is_news(&telling) {
+    let digest = telling.digest();
+    if !worker.told.is_news(&telling.teller, digest) {
         return;
     }
     for word in telling.words(MOST_RECORD) {
@@ -249,7 +250,7 @@ async fn hear<S: Schedule + 'static>(worker: &Worker<S>, visited: &Visited) {
             Err(error) => return worker.metrics.redis_failed(error.class()),
         }
     }
-    worker.told.note(&telling);
+    worker.told.note(telling.teller, digest);
 }
 
 /// Whether a server is up by a visit; none where it says nothing of that.

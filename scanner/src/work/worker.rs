@@ -13,7 +13,7 @@ use fleet::{
 use jiff::Timestamp;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     discovery::{Seeds, discover},
     doubt::Doubt,
     health::{Condition, Health},
-    metrics::{LOOK_EVERY, Metrics},
+    metrics::Metrics,
     orders::{Orders, OrdersError},
     persistence::{condition, persist},
     task::{Held, Told, attend, due_again},
@@ -39,6 +39,10 @@ use crate::{
 const IDLE: Duration = Duration::from_millis(250);
 /// While our own network seems broken, one visit at a time.
 const ABSTAINING: Duration = Duration::from_secs(5);
+/// After Redis failed, it is asked again so soon.
+const FAILED: Duration = Duration::from_secs(1);
+/// From one look at the schedule, for the metrics, to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From one visit of the canaries to the next.
 const CANARY_EVERY: Duration = Duration::from_secs(60);
 
@@ -144,7 +148,7 @@ impl<S: Schedule + 'static> Worker<S> {
                 Err(error) if error.is_passing() => {
                     self.metrics.redis_failed(error.class());
                     tracing::warn!("{error}");
-                    (condition(&error), ABSTAINING.min(Duration::from_secs(1)))
+                    (condition(&error), FAILED)
                 }
                 // What is under way is brought to its end all the same.
                 Err(error) => {
@@ -319,7 +323,7 @@ impl<S: Schedule + 'static> Worker<S> {
                 self.visit_canaries().await;
                 canaries_due = Instant::now() + CANARY_EVERY;
             }
-            sleep_until(Instant::now() + LOOK_EVERY).await;
+            sleep(LOOK_EVERY).await;
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use electrum::{Endpoint, Network};
 use jiff::Timestamp;
 use model::{Outcome, Purpose};
