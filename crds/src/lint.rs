@@ -1,6 +1,7 @@
 //! What an API server would say to a file, said without one; and what no schema can see: probes, time zones and
 //! servers that do not exist. Nothing here looks anything up in a network.
 
+mod files;
 mod meaning;
 mod structure;
 
@@ -8,6 +9,7 @@ use kube::core::cel::Validator;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+pub use self::files::lines;
 use crate::{ElectrumServer, GROUP, ScanCampaign, ScanExclusion, VERSION};
 
 /// Something that is wrong with a resource.

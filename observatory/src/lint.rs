@@ -1,10 +1,7 @@
 //! `observatory lint`: what a cluster would say to a file, and a little more, without a cluster.
 
-use std::{io::Read as _, path::Path};
-
 use clap::Args;
-use crds::lint::{Problem, lint};
-use serde::Serialize;
+use crds::lint::lines;
 
 use crate::output::{self, Usage};
 
@@ -26,14 +23,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A problem, and where.
-#[derive(Serialize)]
-struct Row<'a> {
-    file: &'a str,
-    #[serde(flatten)]
-    problem: &'a Problem,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -41,26 +30,14 @@ struct Row<'a> {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut count = 0;
     for file in &arguments.files {
-        let text = read(file).map_err(|error| Usage(format!("{file}: {error}")))?;
-        for problem in &lint(&text, |id| scanner::probe::probe(id).is_some()) {
-            count += 1;
-            let row = Row { file, problem };
-            let line =
-                if arguments.json { serde_json::to_string(&row)? } else { format!("{file}: {problem}") };
-            output::result(&format!("{}\n", electrum::text::printable(&line, 4_000)))?;
-        }
+        let lines = lines(file, arguments.json, |id| scanner::probe::probe(id).is_some());
+        let lines = lines.map_err(|error| Usage(format!("{file}: {error}")))?;
+        count += lines.len();
+        output::result(&lines.concat())?;
     }
     match count {
         0 => Ok(()),
         1 => anyhow::bail!("one problem: mend it, docs/crds.md describes every field"),
         _ => anyhow::bail!("{count} problems: mend them, docs/crds.md describes every field"),
     }
-}
-
-fn read(file: &str) -> std::io::Result<String> {
-    if file != "-" {
-        return std::fs::read_to_string(Path::new(file));
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map(|_| text)
 }

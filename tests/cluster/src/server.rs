@@ -83,6 +83,11 @@ impl Cluster {
         self.admin.kubeconfig()
     }
 
+    /// kubectl itself, for whoever tests what lies beside it.
+    pub fn kubectl_program(&self) -> &Path {
+        &self.assets.kubectl
+    }
+
     /// Each request but the test kubelet's as a line of JSON (audit.k8s.io/v1 Event, level Metadata).
     pub fn audit_log(&self) -> PathBuf {
         self.access.directory.join("audit.log")
