@@ -8,6 +8,7 @@ pub mod agenda;
 pub mod aside;
 pub mod autonomous;
 pub mod caller;
+pub mod cli;
 pub mod conversation;
 mod course;
 pub mod discovery;

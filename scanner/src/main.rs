@@ -1,36 +1,21 @@
 //! `scanner`: one worker of a fleet, and how the fleet stands. Reads arguments, sets up logging, and turns errors into
 //! one line and an exit code.
 
-mod cli;
-
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use scanner::cli::{self, Command, Line};
 use tracing_subscriber::EnvFilter;
-
-/// Visits Electrum servers for a campaign, together with other workers.
-#[derive(Debug, Parser)]
-#[command(name = "scanner", version, propagate_version = true, max_term_width = 100)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Work(Box<cli::work::Arguments>),
-    Status(cli::status::Arguments),
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let line = Line::parse();
     // Where a build has several providers there is no default, and TLS to Redis wants one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    let done = match arguments.command {
+    let done = match line.command {
         Command::Work(arguments) => {
             if arguments.json_logs {
                 logs.json().init();

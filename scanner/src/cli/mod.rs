@@ -1,17 +1,35 @@
-//! What the commands have in common: which Redis, and how something is said.
+//! The command's arguments, and what its parts have in common: which Redis, and how something is said. A library has it
+//! so that whoever writes such a line for others is held to it by a test.
 
-pub(crate) mod status;
-pub(crate) mod work;
+pub mod status;
+pub mod work;
 
 use std::{io::Write as _, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, Parser, Subcommand};
 use fleet::{Credentials, FleetError, Redis};
+
+/// Visits Electrum servers for a campaign, together with other workers.
+#[derive(Debug, Parser)]
+#[command(name = "scanner", version, propagate_version = true, max_term_width = 100)]
+pub struct Line {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+// No documentation comments: clap would prefer them to those of the commands.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "clap would take it for the commands' own")]
+pub enum Command {
+    Work(Box<work::Arguments>),
+    Status(status::Arguments),
+}
 
 /// Arguments that do not go together, or name what is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
+pub struct Usage(pub(crate) String);
 
 // No documentation comment: clap would take it for that of the command.
 #[derive(Debug, Args)]
@@ -44,7 +62,7 @@ impl Shared {
 }
 
 /// Says something to the person at the terminal.
-pub(crate) fn say(text: &str) {
+pub fn say(text: &str) {
     // Nobody is left to hear that it cannot be said.
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -14,7 +14,7 @@ use super::Shared;
 #[command(after_help = "Examples:
   scanner status --campaign observatory/mainnet --redis redis://127.0.0.1:6379
   scanner status --campaign mainnet --vantage zurich --redis redis://127.0.0.1:6379 --json")]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// The campaign: NAMESPACE/NAME, or the NAME of one in the namespace `default`
     #[arg(long, value_name = "NAME")]
     campaign: String,
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 ///
 /// # Errors
 /// Where Redis does not answer, or knows no such campaign.
-pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let campaign = match arguments.campaign.contains('/') {
         true => arguments.campaign.clone(),
         false => format!("default/{}", arguments.campaign),

@@ -16,7 +16,13 @@ use fleet::{
     permits::Permits,
     schedule::RedisSchedule,
 };
-use scanner::{
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{Shared, Usage, say};
+use crate::{
     aside::Tickets,
     autonomous::Systems,
     caller::Caller,
@@ -26,12 +32,6 @@ use scanner::{
     visit::Visitor,
     work::{Orders, OrdersError, Worker, health::Health, http, metrics::Metrics, worker::Hold},
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
-
-use super::{Shared, Usage, say};
 
 /// Visit servers for a campaign, together with all others who do.
 ///
@@ -43,7 +43,7 @@ use super::{Shared, Usage, say};
   scanner work --campaign campaign.yaml --redis redis://127.0.0.1:6379
   scanner work --campaign campaign.yaml --redis rediss://redis.example:6379 --redis-password-file /run/secrets/redis --vantage zurich
   scanner work --campaign campaign.yaml --redis redis+sentinel://a:26379,b:26379/mymaster --http 0.0.0.0:9090")]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// The campaign, a ScanCampaign resource in YAML. Where a source of seeds names a ConfigMap its text is expected
     /// beside it, in seeds-NAME, and read again whenever more servers are looked for
     #[arg(long, value_name = "FILE")]
@@ -76,14 +76,14 @@ pub(crate) struct Arguments {
     geoip: Vec<PathBuf>,
     /// Write logs as JSON
     #[arg(long, env = "OBSERVATORY_JSON_LOGS")]
-    pub(crate) json_logs: bool,
+    pub json_logs: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`Usage`] for a campaign that cannot be worked on; else what kept it from working.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let orders = Orders::read(&arguments.campaign, arguments.vantage.as_deref());
     let mut orders = orders.map_err(|error: OrdersError| Usage(format!("--campaign: {error}")))?;
     orders.concurrency = arguments.concurrency.map_or(orders.concurrency, std::num::NonZeroUsize::get);

@@ -183,12 +183,40 @@ fn content(volume: &Volume, namespace: &str, seen: &Seen) -> Result<Files, Obsta
         (format!("secret {name}"), files, items, from.optional)
     };
     match found {
-        Some(files) => Ok(items.map_or(files.clone(), |items| pick(&files, items))),
+        Some(files) => match items {
+            Some(items) => pick(&files, items, optional == Some(true))
+                .map_err(|key| Obstacle("FailedMount", format!("{source} has no key {key}"))),
+            None => Ok(files),
+        },
         None if optional == Some(true) => Ok(Files::new()),
         None => Err(Obstacle("FailedMount", format!("there is no {source}"))),
     }
 }
 
-fn pick(files: &Files, items: &[KeyToPath]) -> Files {
-    items.iter().filter_map(|item| Some((item.path.clone(), files.get(&item.key)?.clone()))).collect()
+/// Those that are named; the key that is not there, unless it may be missing.
+fn pick(files: &Files, items: &[KeyToPath], optional: bool) -> Result<Files, String> {
+    let mut picked = Files::new();
+    for item in items {
+        match files.get(&item.key) {
+            Some(bytes) => drop(picked.insert(item.path.clone(), bytes.clone())),
+            None if optional => {}
+            None => return Err(item.key.clone()),
+        }
+    }
+    Ok(picked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_named_and_not_there_holds_up_the_pod() {
+        let files = Files::from([("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"2".to_vec())]);
+        let item = |key: &str| KeyToPath { key: key.to_owned(), path: format!("{key}.txt"), mode: None };
+        let picked = Files::from([("a.txt".to_owned(), b"1".to_vec())]);
+        assert_eq!(pick(&files, &[item("a")], false), Ok(picked.clone()));
+        assert_eq!(pick(&files, &[item("a"), item("c")], false), Err("c".to_owned()));
+        assert_eq!(pick(&files, &[item("a"), item("c")], true), Ok(picked));
+    }
 }
