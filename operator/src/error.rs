@@ -25,6 +25,9 @@ pub enum Error {
     /// A value could not be written as JSON or YAML.
     #[error("cannot be written: {0}")]
     Unwritable(String),
+    /// Several things, none in the way of another.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
 }
 
 impl From<kube::Error> for Error {
@@ -78,27 +81,44 @@ impl Class {
         }
     }
 
-    /// After how long it is worth another try, when so many have failed; never where only a change can help.
+    /// Whether it passes by itself, and says nothing of what was looked after.
     #[must_use]
-    pub fn retry(self, failures: u32) -> Option<Duration> {
-        let doubling = |least: u64, most: u64| {
-            let seconds = least.saturating_mul(1_u64.checked_shl(failures.min(16)).unwrap_or(u64::MAX));
-            Some(Duration::from_secs(seconds.min(most)))
-        };
-        match self {
-            Self::Unreachable | Self::Transient => doubling(1, 60),
-            // Permissions, quotas and names are mended elsewhere, and nobody tells us.
-            Self::Forbidden | Self::Refused | Self::Taken | Self::Internal => doubling(10, 300),
-            Self::NotLeader => None,
-        }
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Transient | Self::NotLeader)
+    }
+
+    /// After how long it is worth another try, when so many have failed.
+    #[must_use]
+    pub fn retry(self, failures: u32) -> Duration {
+        // Whoever lost the lease may have it again without an election that anybody saw. Permissions, quotas and names
+        // are mended elsewhere, and nobody tells us.
+        let (least, most) = if self.passes() { (1, 60) } else { (10, 300) };
+        Duration::from_secs((least << failures.min(16)).min(most))
     }
 }
 
 impl Error {
-    /// Its kind.
+    /// All of them as one; none if there are none.
+    #[must_use]
+    pub fn all(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+    }
+
+    /// Whether the API server is not to be asked for anything else now: it does not answer, or this replica may not.
+    #[must_use]
+    pub fn ends_it(&self) -> bool {
+        matches!(self, Self::TimedOut) || matches!(self.class(), Class::Unreachable | Class::NotLeader)
+    }
+
+    /// Its kind. Of several the first that somebody has to mend.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
+            Self::Several(errors) => {
+                let mut classes = errors.iter().map(Self::class);
+                let first = classes.next().unwrap_or(Class::Internal);
+                if first.passes() { classes.find(|class| !class.passes()).unwrap_or(first) } else { first }
+            }
             Self::TimedOut => Class::Transient,
             Self::NotLeader => Class::NotLeader,
             Self::Taken { .. } => Class::Taken,
@@ -123,9 +143,20 @@ mod tests {
 
     #[test]
     fn tries_become_rarer_and_never_end() {
-        let after = |failures| Class::Transient.retry(failures).expect("again").as_secs();
+        let after = |failures| Class::Transient.retry(failures).as_secs();
         assert_eq!([0, 1, 2, 5, 6, 40].map(after), [1, 2, 4, 32, 60, 60]);
-        assert_eq!(Class::Forbidden.retry(0), Some(Duration::from_secs(10)));
-        assert_eq!(Class::NotLeader.retry(0), None);
+        assert_eq!(Class::Forbidden.retry(0), Duration::from_secs(10));
+        assert_eq!(Class::NotLeader.retry(0), Duration::from_secs(1), "it may be the leader again by then");
+    }
+
+    #[test]
+    fn of_several_what_somebody_has_to_mend_counts_and_all_are_told() {
+        let taken = |name: &str| Error::Taken { kind: "Job".to_owned(), name: name.to_owned() };
+        assert!(Error::all(Vec::new()).is_none());
+        assert_eq!(Error::all(vec![Error::TimedOut]).map(|one| one.class()), Some(Class::Transient));
+        let all = Error::all(vec![Error::TimedOut, taken("a"), taken("b")]).expect("several");
+        assert_eq!(all.class(), Class::Taken);
+        let told = all.to_string();
+        assert!(told.contains("Job a is not") && told.contains("; Job b is not"), "{told}");
     }
 }

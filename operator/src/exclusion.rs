@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::marks::{Mark, Verdict};
-use crate::{Error, leader::Fence, metrics::Metrics, names, settings::AGAIN, watch::Guarded, writer::Writer};
+use crate::{
+    Error, campaign::dereference::in_time, leader::Fence, metrics::Metrics, names, settings::AGAIN,
+    watch::Guarded, writer::Writer,
+};
 
 /// The condition of a server that nobody visits.
 pub const EXCLUDED: &str = "Excluded";
@@ -45,6 +48,9 @@ pub struct Context {
     pub exclusions: Store<Guarded<ScanExclusion>>,
     /// The servers that are watched.
     pub servers: Store<Guarded<ElectrumServer>>,
+    /// Whether the servers of one namespace alone are watched. Exclusions are the whole cluster's: then nothing is said
+    /// on them, since every such operator would say another number.
+    pub one_namespace: bool,
     /// Tells that one of them has changed.
     pub changed: Arc<Notify>,
 }
@@ -74,7 +80,7 @@ pub async fn run(context: Context, fence: &Fence, stop: CancellationToken) {
                 Err(error) => {
                     warn!(%error, failures, "exclusions could not be looked after");
                     failures += 1;
-                    error.class().retry(failures - 1).unwrap_or(AGAIN)
+                    error.class().retry(failures - 1)
                 }
             };
         }
@@ -98,7 +104,10 @@ async fn look(context: &Context) -> Result<(), Error> {
     context.metrics.malformed("ElectrumServer", servers.iter().filter(|server| server.0.is_err()).count());
     let exclusions: Vec<_> = exclusions.iter().filter_map(|each| each.0.as_ref().ok()).collect();
     let servers: Vec<_> = servers.iter().filter_map(|each| each.0.as_ref().ok()).collect();
-    let (marks, verdicts) = marks::decide(&exclusions, &servers, Timestamp::now());
+    let (marks, mut verdicts) = marks::decide(&exclusions, &servers, Timestamp::now());
+    if context.one_namespace {
+        verdicts.clear();
+    }
     let (marked, judged) = (marks.len(), verdicts.len());
     // One that cannot be written holds up no other.
     let writes = stream::iter(marks).map(|mark| mark_server(context, mark)).buffer_unordered(AT_ONCE);
@@ -115,12 +124,21 @@ async fn look(context: &Context) -> Result<(), Error> {
 
 async fn mark_server(context: &Context, mark: Mark) -> Result<(), Error> {
     let api: Api<ElectrumServer> = Api::namespaced(context.client.clone(), &mark.namespace);
+    // What is watched may be late; what is there already is not said again.
+    let server = in_time(api.get_opt(&mark.name)).await?;
+    if server.is_none_or(|server| mark.is_told(&server)) {
+        return Ok(());
+    }
     let status = json!({"conditions": mark.condition.as_slice()});
     gone(context.writer.apply_status(&api, &mark.name, names::EXCLUSION_MANAGER, status).await)
 }
 
 async fn judge(context: &Context, verdict: Verdict) -> Result<(), Error> {
     let api: Api<ScanExclusion> = Api::all(context.client.clone());
+    let exclusion = in_time(api.get_opt(&verdict.name)).await?;
+    if exclusion.is_none_or(|exclusion| verdict.is_told(&exclusion)) {
+        return Ok(());
+    }
     let status =
         serde_json::to_value(&verdict.status).map_err(|error| Error::Unwritable(error.to_string()))?;
     gone(context.writer.apply_status(&api, &verdict.name, names::EXCLUSION_MANAGER, status).await)?;

@@ -80,7 +80,7 @@ impl Fence {
         Box::pin(terms)
     }
 
-    fn set(&self, until: Option<Instant>) {
+    pub(crate) fn set(&self, until: Option<Instant>) {
         self.0.send_modify(|term| {
             if until.is_some() && !term.lasts(Instant::now()) {
                 term.number += 1;

@@ -147,6 +147,7 @@ async fn work(client: Client, settings: Settings, metrics: Metrics, health: Heal
         metrics: metrics.clone(),
         exclusions: exclusions.clone(),
         servers: servers.clone(),
+        one_namespace: settings.namespace.is_some(),
         changed: changed.clone(),
     };
     let campaign_context = Arc::new(campaign::controller::Context {

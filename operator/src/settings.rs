@@ -37,8 +37,8 @@ pub struct Settings {
     /// The namespace of the Lease by which replicas agree who writes.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub lease_namespace: String,
-    /// Who this replica is among them: the name of its Pod.
-    #[arg(long, env = "POD_NAME", default_value_t = format!("pid-{}", std::process::id()))]
+    /// Who this replica is among them: the name of its Pod. By default a name that no other has.
+    #[arg(long, env = "POD_NAME", default_value_t = somebody(), hide_default_value = true)]
     pub identity: String,
     /// Where metrics and probes are answered: `/metrics`, `/healthz`, `/readyz`.
     #[arg(long, env = "OBSERVATORY_LISTEN", default_value = "0.0.0.0:8080")]
@@ -46,6 +46,11 @@ pub struct Settings {
     /// How many campaigns are looked after at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
+}
+
+/// Processes of two machines may have one number: two leaders by one name would both take the lease for theirs.
+fn somebody() -> String {
+    format!("pid-{}-{:016x}", std::process::id(), rand::random::<u64>())
 }
 
 /// How long an ordinary call of the API server may take.
@@ -65,5 +70,15 @@ impl Settings {
             Some(namespace) => kube::Api::namespaced(client.clone(), namespace),
             None => kube::Api::all(client.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_that_have_no_name_are_one() {
+        assert_ne!(somebody(), somebody());
     }
 }

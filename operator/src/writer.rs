@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::{Error, leader::Fence, metrics::Metrics, names, settings::CALL};
 
 /// Something that a person would want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Note {
     /// Whether it is a warning.
     pub warns: bool,
@@ -27,6 +27,8 @@ pub struct Note {
     pub action: &'static str,
     /// What happened, in one sentence.
     pub text: String,
+    /// What else it is about. Events that differ in nothing but their text count as one.
+    pub of: Option<ObjectReference>,
 }
 
 /// Writes, as long as this replica may.
@@ -64,8 +66,8 @@ impl Writer {
         self.metrics.wrote(verb);
         match timeout_at(until.into(), call).await {
             Ok(answer) => Ok(answer?),
-            Err(_) if until == lease => Err(Error::NotLeader),
-            Err(_) => Err(Error::TimedOut),
+            // The lease as it is now: it may have been renewed meanwhile.
+            Err(_) => Err(self.fence.until().err().unwrap_or(Error::TimedOut)),
         }
     }
 
@@ -131,7 +133,7 @@ impl Writer {
         }
     }
 
-    /// Tells whoever describes the object. The same within six minutes is counted and not repeated. What cannot be told
+    /// Tells whoever describes the object. The same, of the same, within six minutes is counted and not repeated. What cannot be told
     /// is logged: no work waits for it.
     pub async fn tell(&self, about: &ObjectReference, note: Note) {
         let event = Event {
@@ -139,7 +141,7 @@ impl Writer {
             reason: note.reason.to_owned(),
             action: note.action.to_owned(),
             note: Some(note.text),
-            secondary: None,
+            secondary: note.of,
         };
         if let Err(error) = self.fenced("event", self.recorder.publish(&event, about)).await {
             warn!(%error, reason = event.reason, "an event could not be written");
@@ -150,4 +152,32 @@ impl Writer {
 /// Whether it is gone, or another by the same name is there.
 fn gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found() || status.is_conflict())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::Class;
+
+    #[tokio::test]
+    async fn a_call_that_outlasts_a_lease_that_was_renewed_meanwhile_is_late_and_no_more() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = kube::Config::new("http://127.0.0.1:1".parse().expect("a URI"));
+        let client = Client::try_from(config).expect("a client");
+        let fence = Fence::default();
+        let writer = Writer::new(client, fence.clone(), Metrics::new().expect("metrics"), "me");
+        for (renews, class) in [(true, Class::Transient), (false, Class::NotLeader)] {
+            fence.set(Some(Instant::now() + Duration::from_millis(50)));
+            let call = async {
+                if renews {
+                    fence.set(Some(Instant::now() + CALL));
+                }
+                std::future::pending::<kube::Result<()>>().await
+            };
+            let said = writer.fenced("test", call).await.expect_err("it never ends");
+            assert_eq!(said.class(), class);
+        }
+    }
 }

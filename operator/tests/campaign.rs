@@ -103,6 +103,9 @@ async fn a_campaign_is_made_changed_suspended_resumed_and_deleted() {
     for reason in ["Created", "Updated", "Deleted", "Suspended", "Resumed"] {
         eventually(reason, async || reasons(&setting).await.contains(&reason.to_owned()).then_some(())).await;
     }
+    // Of each object by itself.
+    let created = reasons(&setting).await.iter().filter(|reason| *reason == "Created").count();
+    assert_eq!(created, 4, "a ConfigMap, two Deployments and a CronJob");
 
     setting.campaigns().delete("main", &DeleteParams::default()).await.expect("deleted");
     eventually("nothing is left", async || {
@@ -176,13 +179,16 @@ async fn lists_of_seeds_are_followed_and_missing_ones_named() {
     let said = setting.until("main", "Degraded", "SeedsMissing").await;
     assert!(said.message.contains("there is no ConfigMap friends: create it"), "{}", said.message);
     setting.until("main", "Ready", "Running").await;
+    let projected =
+        async || api::<ConfigMap>(&setting).get("main-campaign").await.expect("there").data.expect("data");
+    assert_eq!(projected().await["seeds-friends"], "");
     let started = api::<Deployment>(&setting).get("main-here").await.expect("there").metadata.generation;
 
     setting
         .kubectl(["create", "configmap", "friends", "--from-literal=seeds.txt=ssl://example.org:50002"])
         .await;
     setting.until("main", "Degraded", "AsExpected").await;
-    let data = api::<ConfigMap>(&setting).get("main-campaign").await.expect("there").data.expect("data");
+    let data = projected().await;
     assert_eq!(data["seeds-friends"], "ssl://example.org:50002");
     assert!(data["campaign.yaml"].contains("kind: ScanCampaign"), "{}", data["campaign.yaml"]);
     // Scanners read it again: none starts anew.
@@ -206,6 +212,46 @@ async fn what_is_somebody_elses_is_left_alone() {
     assert!(said.message.contains("ConfigMap main-campaign is not this campaign's"), "{}", said.message);
     let still = api::<ConfigMap>(&setting).get("main-campaign").await.expect("there");
     assert_eq!(still.data, theirs.data);
+    assert!(names::<Deployment>(&setting).await.is_empty(), "nobody is to read another's ConfigMap");
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_object_is_not_in_the_way_of_others() {
+    let setting = Setting::new().await;
+    let operator = setting.operator("operator").await;
+    setting.campaign("main", &json!({"vantages": [{"name": "old"}]})).await;
+    setting.until("main", "Ready", "Running").await;
+    let mut theirs = api::<Deployment>(&setting).get("main-old").await.expect("there");
+    theirs.metadata = kube::api::ObjectMeta { name: Some("main-here".to_owned()), ..Default::default() };
+    theirs.spec.get_or_insert_default().replicas = Some(0);
+    theirs.status = None;
+    api::<Deployment>(&setting).create(&PostParams::default(), &theirs).await.expect("made");
+
+    setting
+        .change(
+            "main",
+            json!({"vantages": [{"name": "here"}, {"name": "there"}], "analysis": {"schedule": "1 2 3 4 *"}}),
+        )
+        .await;
+    let said = setting.until("main", "Degraded", "NameTaken").await;
+    assert!(said.message.starts_with("Deployment main-here is not this campaign's"), "{}", said.message);
+    // What takes nobody's place is there; what was there stays until all that does is.
+    assert_eq!(names::<Deployment>(&setting).await, ["main-old", "main-there"]);
+    let cron = api::<CronJob>(&setting).get("main-analysis").await.expect("there").spec.expect("a spec");
+    assert_eq!(cron.schedule, "1 2 3 4 *");
+
+    setting.change("main", json!({"suspend": true})).await;
+    setting.until("main", "Degraded", "NameTaken").await;
+    for name in ["main-old", "main-there"] {
+        let rests = api::<Deployment>(&setting).get(name).await.expect("there").spec.expect("a spec");
+        assert_eq!(rests.replicas, Some(0), "{name}");
+    }
+
+    api::<Deployment>(&setting).delete("main-here", &DeleteParams::default()).await.expect("deleted");
+    setting.change("main", json!({"suspend": false})).await;
+    setting.until("main", "Ready", "Running").await;
+    assert_eq!(names::<Deployment>(&setting).await, ["main-here", "main-there"]);
     operator.stop().await;
 }
 
@@ -225,7 +271,23 @@ async fn what_only_the_lint_sees_is_said_and_what_was_made_stays() {
         said.message
     );
     assert_eq!(names::<Deployment>(&setting).await, ["main-here"]);
-    setting.change("main", json!({"analysis": {"timeZone": "Europe/Zurich"}})).await;
+
+    // It rests when it is told to, whatever is wrong with it.
+    setting.change("main", json!({"suspend": true})).await;
+    let said = setting.until("main", "Ready", "InvalidSpec").await;
+    assert!(said.message.ends_with("scanners rest, since spec.suspend is set"), "{}", said.message);
+    let rests = api::<Deployment>(&setting).get("main-here").await.expect("there").spec.expect("a spec");
+    assert_eq!(rests.replicas, Some(0));
+    let cron = api::<CronJob>(&setting).get("main-analysis").await.expect("there").spec.expect("a spec");
+    assert_eq!(cron.suspend, Some(true));
+    eventually("its status says so", async || {
+        let status = setting.campaigns().get("main").await.ok()?.status?;
+        let crew = status.vantages.first()?;
+        ((crew.desired, crew.ready) == (0, 0)).then_some(())
+    })
+    .await;
+
+    setting.change("main", json!({"analysis": {"timeZone": "Europe/Zurich"}, "suspend": false})).await;
     setting.until("main", "Ready", "Running").await;
     assert_eq!(names::<Deployment>(&setting).await, ["main-there"]);
     operator.stop().await;

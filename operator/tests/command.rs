@@ -24,4 +24,8 @@ fn what_is_wrong_is_said_in_one_line() {
     assert!(said.starts_with("operator: no cluster: run it in a Pod, or set KUBECONFIG"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert_eq!(operator(&["run"]).status.code(), Some(2));
+    let line = ["run", "--image", "an-image", "--redis", "redis://redis:6379", "--grace-seconds"];
+    for seconds in ["0", "601", "-1"] {
+        assert_eq!(operator(&[&line[..], &[seconds]].concat()).status.code(), Some(2), "{seconds}");
+    }
 }

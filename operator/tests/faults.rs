@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{sync::Mutex, time::Duration};
 
 use cluster::eventually;
 use crds::ScanExclusion;
@@ -12,6 +12,7 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
+use operator::leader::WRITES;
 use serde_json::json;
 use support::Setting;
 
@@ -26,20 +27,33 @@ async fn of_two_operators_one_writes_and_the_other_takes_over() {
     assert!(second.metric("operator_leader").await < 0.5);
     assert_eq!(setting.writes("second"), Vec::<String>::new());
 
-    // Killed: the lease has to run out.
-    let (killed, done) = (Instant::now(), setting.writes("first"));
+    // Killed: the lease has to run out. Within 20 s, and as much again for a machine that is busy.
+    let done = setting.writes("first");
     first.kill();
     setting.change("main", json!({"vantages": [{"name": "here"}, {"name": "there"}]})).await;
+    let leases: Api<Lease> = Api::default_namespaced(setting.cluster.client());
+    let lease = async || leases.get(operator::names::OPERATOR).await.ok()?.spec;
+    let renewed = Mutex::new(None);
+    let taken = eventually("the second has the lease", async || {
+        let lease = lease().await?;
+        if lease.holder_identity.as_deref() == Some("second") {
+            return lease.acquire_time;
+        }
+        *renewed.lock().expect("not poisoned") = lease.renew_time;
+        None
+    })
+    .await;
+    let renewed = renewed.into_inner().expect("not poisoned").expect("it was the first's");
+    let without = taken.0.duration_since(renewed.0).unsigned_abs();
+    assert!(without > WRITES && without < Duration::from_secs(40), "{without:?}");
     eventually("the second writes", async || (!setting.writes("second").is_empty()).then_some(())).await;
-    assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
     setting.until("main", "Ready", "Running").await;
 
     // Told to stop: the lease is given back.
     let third = setting.operator("third").await;
-    let stopped = Instant::now();
     second.stop().await;
+    assert_ne!(lease().await.and_then(|lease| lease.holder_identity).as_deref(), Some("second"));
     third.leads().await;
-    assert!(stopped.elapsed() < Duration::from_secs(8), "{:?}", stopped.elapsed());
     let by_second = setting.writes("second");
     setting.change("main", json!({"suspend": true})).await;
     setting.until("main", "Ready", "Suspended").await;

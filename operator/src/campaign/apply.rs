@@ -1,5 +1,6 @@
 //! Fourth step: makes what there is into what there is to be. Writes only where they differ, never to what is somebody
-//! else's, and deletes last. Decides nothing about campaigns.
+//! else's, and deletes last. What is wrong with one object is not in the way of the others. Decides nothing about
+//! campaigns.
 
 mod compare;
 
@@ -8,7 +9,7 @@ use std::{fmt::Debug, marker::PhantomData};
 use k8s_openapi::{NamespaceResourceScope, api::batch::v1::Job};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     build::{Applied, Prepared, Resources, digest},
@@ -51,22 +52,41 @@ pub struct Place<'a> {
     pub owner: &'a str,
 }
 
+/// What was done so far, and what went wrong meanwhile.
+#[derive(Default)]
+struct Done {
+    changes: Vec<Change>,
+    errors: Vec<Error>,
+}
+
+impl Done {
+    /// Goes on, unless there is no use in it.
+    fn failed(&mut self, error: Error) -> Result<(), Error> {
+        if error.ends_it() {
+            return Err(error);
+        }
+        self.errors.push(error);
+        Ok(())
+    }
+}
+
 /// Makes them so. Gives them back as they are now, and what was done for it, also where not everything could be.
 pub async fn apply(
     place: &Place<'_>,
     wanted: Resources<Prepared>,
     children: &Children,
 ) -> (Result<Resources<Applied>, Error>, Vec<Change>) {
-    let mut changes = Vec::new();
-    let applied = apply_all(place, wanted, children, &mut changes).await;
-    (applied, changes)
+    let mut done = Done::default();
+    let applied = apply_all(place, wanted, children, &mut done).await;
+    let applied = applied.and_then(|applied| Error::all(done.errors).map_or(Ok(applied), Err));
+    (applied, done.changes)
 }
 
 async fn apply_all(
     place: &Place<'_>,
     wanted: Resources<Prepared>,
     children: &Children,
-    changes: &mut Vec<Change>,
+    done: &mut Done,
 ) -> Result<Resources<Applied>, Error> {
     // In full, so that a kind that is added is not forgotten here.
     let Resources { config_map, deployments, jobs, cron_jobs, stage: _ } = wanted;
@@ -76,7 +96,9 @@ async fn apply_all(
         jobs: old_jobs,
         cron_jobs: old_cron_jobs,
     } = children;
-    let config_map = object(place, config_map, old_maps, changes).await?;
+    // All others read it: without it none of them is touched.
+    let config_map = object(place, config_map, old_maps, &mut done.changes).await?;
+    let all = (deployments.len(), jobs.len(), cron_jobs.len());
     let mut applied = Resources {
         config_map,
         deployments: Vec::with_capacity(deployments.len()),
@@ -85,19 +107,72 @@ async fn apply_all(
         stage: PhantomData,
     };
     for wanted in deployments {
-        applied.deployments.push(object(place, wanted, old_deployments, changes).await?);
+        match object(place, wanted, old_deployments, &mut done.changes).await {
+            Ok(made) => applied.deployments.push(made),
+            Err(error) => done.failed(error)?,
+        }
     }
     for wanted in jobs {
-        applied.jobs.push(job(place, wanted, old_jobs, changes).await?);
+        match job(place, wanted, old_jobs, &mut done.changes).await {
+            Ok(made) => applied.jobs.push(made),
+            Err(error) => done.failed(error)?,
+        }
     }
     for wanted in cron_jobs {
-        applied.cron_jobs.push(object(place, wanted, old_cron_jobs, changes).await?);
+        match object(place, wanted, old_cron_jobs, &mut done.changes).await {
+            Ok(made) => applied.cron_jobs.push(made),
+            Err(error) => done.failed(error)?,
+        }
     }
-    orphans(place, std::slice::from_ref(&applied.config_map), old_maps, changes).await?;
-    orphans(place, &applied.deployments, old_deployments, changes).await?;
-    orphans(place, &applied.jobs, old_jobs, changes).await?;
-    orphans(place, &applied.cron_jobs, old_cron_jobs, changes).await?;
+    orphans(place, std::slice::from_ref(&applied.config_map), 1, old_maps, done).await?;
+    orphans(place, &applied.deployments, all.0, old_deployments, done).await?;
+    orphans(place, &applied.jobs, all.1, old_jobs, done).await?;
+    orphans(place, &applied.cron_jobs, all.2, old_cron_jobs, done).await?;
     Ok(applied)
+}
+
+/// Stops what runs, where a campaign rests that nothing can be made of. Says what was done for it.
+pub async fn rest(place: &Place<'_>, children: &Children) -> (Result<(), Error>, Vec<Change>) {
+    let mut done = Done::default();
+    let rests = rest_all(place, children, &mut done).await;
+    (rests.and_then(|()| Error::all(done.errors).map_or(Ok(()), Err)), done.changes)
+}
+
+async fn rest_all(place: &Place<'_>, children: &Children, done: &mut Done) -> Result<(), Error> {
+    let Children { config_maps: _, deployments, jobs, cron_jobs } = children;
+    let suspended = json!({"spec": {"suspend": true}});
+    for each in deployments.iter().filter(|each| each.spec.as_ref().and_then(|spec| spec.replicas) != Some(0))
+    {
+        stop(place, each, &json!({"spec": {"replicas": 0}}), done).await?;
+    }
+    for each in jobs.iter().filter(|each| goes_on(each) && !rests(each)) {
+        stop(place, each, &suspended, done).await?;
+    }
+    for each in cron_jobs.iter().filter(|each| each.spec.as_ref().and_then(|spec| spec.suspend) != Some(true))
+    {
+        stop(place, each, &suspended, done).await?;
+    }
+    Ok(())
+}
+
+async fn stop<K: Child>(place: &Place<'_>, each: &K, patch: &Value, done: &mut Done) -> Result<(), Error> {
+    if !owned(place, each) {
+        return Ok(());
+    }
+    let (api, name) = (Api::<K>::namespaced(place.client.clone(), place.namespace), each.name_any());
+    match place.writer.merge(&api, &name, names::CAMPAIGN_MANAGER, patch).await {
+        Ok(_) => done.changes.push(Change { deed: Deed::Updated, kind: K::kind(&()).into_owned(), name }),
+        Err(error) => done.failed(error)?,
+    }
+    Ok(())
+}
+
+fn goes_on(job: &Job) -> bool {
+    !ended(job, "Complete") && !ended(job, "Failed")
+}
+
+fn rests(job: &Job) -> bool {
+    job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
 }
 
 /// Anything of a namespace that we make.
@@ -157,32 +232,38 @@ async fn object<K: Child>(
     Ok(applied)
 }
 
-/// Of a Job that is there, only how many work at it and whether they rest can be changed.
+/// Of a Job that is there, only how many work at it, how often they may fail and whether they rest can be changed.
 async fn job(place: &Place<'_>, wanted: Job, known: &[Job], changes: &mut Vec<Change>) -> Result<Job, Error> {
     let name = wanted.name_any();
     let Some(found) = mine(place, &name, known).await? else {
         return object(place, wanted, known, changes).await;
     };
-    let may_change = |job: &Job| {
-        job.spec.as_ref().map(|spec| (spec.suspend.unwrap_or(false), spec.parallelism.unwrap_or(1)))
-    };
-    if ended(&found, "Complete") || ended(&found, "Failed") || may_change(&found) == may_change(&wanted) {
+    let parallelism = |job: &Job| job.spec.as_ref().and_then(|spec| spec.parallelism);
+    let same = rests(&found) == rests(&wanted) && parallelism(&found) == parallelism(&wanted);
+    if !goes_on(&found) || same {
         return Ok(found);
     }
-    let (suspend, parallelism) = may_change(&wanted).unwrap_or((false, 1));
     let api = Api::namespaced(place.client.clone(), place.namespace);
-    let patch = json!({"spec": {"suspend": suspend, "parallelism": parallelism}});
+    let failures = wanted.spec.as_ref().and_then(|spec| spec.backoff_limit);
+    let patch = json!({"spec": {
+        "suspend": rests(&wanted), "parallelism": parallelism(&wanted), "backoffLimit": failures,
+    }});
     let applied = place.writer.merge(&api, &name, names::CAMPAIGN_MANAGER, &patch).await?;
     changes.push(Change { deed: Deed::Updated, kind: Job::kind(&()).into_owned(), name });
     Ok(applied)
 }
 
+/// Deletes what is not wanted, once everything of its kind is there that may take its place.
 async fn orphans<K: Child>(
     place: &Place<'_>,
     wanted: &[K],
+    all: usize,
     known: &[K],
-    changes: &mut Vec<Change>,
+    done: &mut Done,
 ) -> Result<(), Error> {
+    if wanted.len() < all {
+        return Ok(());
+    }
     let api = Api::<K>::namespaced(place.client.clone(), place.namespace);
     for orphan in known {
         let name = orphan.name_any();
@@ -191,8 +272,12 @@ async fn orphans<K: Child>(
         if kept || leaves || !owned(place, orphan) {
             continue;
         }
-        place.writer.delete(&api, &name, &orphan.uid().unwrap_or_default()).await?;
-        changes.push(Change { deed: Deed::Deleted, kind: K::kind(&()).into_owned(), name });
+        match place.writer.delete(&api, &name, &orphan.uid().unwrap_or_default()).await {
+            Ok(()) => {
+                done.changes.push(Change { deed: Deed::Deleted, kind: K::kind(&()).into_owned(), name });
+            }
+            Err(error) => done.failed(error)?,
+        }
     }
     Ok(())
 }

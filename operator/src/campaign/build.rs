@@ -85,8 +85,18 @@ fn config_map(campaign: &Validated) -> Result<ConfigMap, Error> {
     resource.metadata.namespace = Some(campaign.namespace.clone());
     let mut data = campaign.seeds.clone();
     data.insert(CAMPAIGN_FILE.to_owned(), digest::yaml(&resource)?);
+    for vantage in &campaign.spec.vantages {
+        let read = scanners::read_at_start(&campaign.spec, vantage)?;
+        data.insert(start_mark(&vantage.name, &read), String::new());
+    }
     let metadata = metadata(campaign, names::config_map(&campaign.name), Component::Campaign, None);
     Ok(ConfigMap { metadata, data: Some(data), ..ConfigMap::default() })
+}
+
+/// An empty file that stands for what scanners of a vantage read when they start. A node may hold an older ConfigMap for
+/// a while, and who started with that would never know.
+fn start_mark(vantage: &str, read: &str) -> String {
+    format!("start-{vantage}-{read}")
 }
 
 fn metadata(

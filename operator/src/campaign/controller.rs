@@ -7,7 +7,7 @@ use std::{
 };
 
 use crds::{ElectrumServer, ScanCampaign};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    apply::{Place, apply},
+    apply::{Place, apply, rest},
     build::build,
     counts::{adopts, counts},
     dereference::{Found, dereference},
@@ -43,7 +43,6 @@ use super::{
 };
 use crate::{
     Error, Settings,
-    error::Class,
     leader::Fence,
     metrics::Metrics,
     names,
@@ -153,6 +152,7 @@ async fn reconcile(campaign: Arc<Guarded<ScanCampaign>>, context: Arc<Context>) 
                 reason: "Malformed",
                 action: "Read",
                 text: text.chars().take(900).collect(),
+                of: None,
             };
             context.writer.tell(&campaign.object_ref(&()), note).await;
             Ok(())
@@ -181,7 +181,7 @@ fn retry(campaign: Arc<Guarded<ScanCampaign>>, error: &Error, context: Arc<Conte
         *failed - 1
     };
     warn!(campaign = campaign.name_any(), namespace = campaign.namespace(), %error, failed, "not looked after");
-    error.class().retry(failed).map_or_else(Action::await_change, Action::requeue)
+    Action::requeue(error.class().retry(failed))
 }
 
 async fn look_after(campaign: &Guarded<ScanCampaign>, context: &Context) -> Result<(), Error> {
@@ -191,24 +191,32 @@ async fn look_after(campaign: &Guarded<ScanCampaign>, context: &Context) -> Resu
     let adopts = adopts(&found.campaign, known.iter().filter_map(|known| known.0.as_ref().ok()));
     let servers = context.servers.state();
     let counts = counts(&found.campaign, adopts, servers.iter().filter_map(|server| server.0.as_ref().ok()));
+    // Before all servers are known, none are no news.
+    let counts = context.servers.wait_until_ready().now_or_never().map(|_| counts);
     let previous = found.campaign.status.clone().unwrap_or_default();
-    let generation = found.campaign.metadata.generation;
+    let (generation, suspend) = (found.campaign.metadata.generation, found.campaign.spec.suspend);
+    let owner = found.campaign.uid().unwrap_or_default();
+    let place =
+        Place { client: &context.client, writer: &context.writer, namespace: &namespace, owner: &owner };
     let tell =
         |outcome: &Outcome<'_>| status(outcome, generation, &previous, counts.clone(), Timestamp::now());
 
     let (told, changes, failed) = match validate(&found) {
-        Err(invalid) => (tell(&Outcome::Invalid(&invalid)), Vec::new(), None),
+        Err(invalid) => {
+            let (rested, changes) =
+                if suspend { rest(&place, &found.children).await } else { (Ok(()), Vec::new()) };
+            (tell(&Outcome::Invalid(&invalid, suspend, &found.children)), changes, rested.err())
+        }
         Ok(validated) => {
             let wanted = build(&validated, &context.settings)?;
-            let owner = validated.owner.uid.as_str();
-            let place =
-                Place { client: &context.client, writer: &context.writer, namespace: &namespace, owner };
             match apply(&place, wanted, &found.children).await {
                 (Ok(applied), changes) => (tell(&Outcome::Applied(&validated, &applied)), changes, None),
-                (Err(error), changes) => {
+                (Err(error), mut changes) => {
+                    if suspend && !error.ends_it() {
+                        changes.extend(rest(&place, &found.children).await.1);
+                    }
                     // A campaign is no worse for an API server that is busy.
-                    let passes =
-                        matches!(error.class(), Class::Transient | Class::Unreachable | Class::NotLeader);
+                    let passes = error.class().passes();
                     let told = if passes { previous.clone() } else { tell(&Outcome::Failed(&error)) };
                     (told, changes, Some(error))
                 }

@@ -1,7 +1,7 @@
 //! What a person would want to know of what was done for a campaign. Pure.
 
 use crds::ScanCampaignStatus;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 
 use super::{
     apply::{Change, Deed},
@@ -17,7 +17,7 @@ pub fn notes(changes: &[Change], before: &ScanCampaignStatus, after: &ScanCampai
         |status: &ScanCampaignStatus| find(&status.conditions, READY).map(|ready| ready.reason.clone());
     let (was, is) = (reason(before), reason(after));
     let mut turn = |reason, text: &str| {
-        notes.push(Note { warns: false, reason, action: "Reconcile", text: text.to_owned() });
+        notes.push(Note { warns: false, reason, action: "Reconcile", text: text.to_owned(), of: None });
     };
     match (was.as_deref(), is.as_deref()) {
         (Some("Suspended"), Some("Suspended")) => {}
@@ -42,7 +42,12 @@ fn change(change: &Change) -> Note {
             ("Deleted", format!("{} {} was deleted: nothing needs it any more", change.kind, change.name))
         }
     };
-    Note { warns: false, reason, action: "Apply", text }
+    let of = ObjectReference {
+        kind: Some(change.kind.clone()),
+        name: Some(change.name.clone()),
+        ..ObjectReference::default()
+    };
+    Note { warns: false, reason, action: "Apply", text, of: Some(of) }
 }
 
 fn warning(before: &ScanCampaignStatus, after: &ScanCampaignStatus) -> Option<Note> {
@@ -63,7 +68,7 @@ fn warning(before: &ScanCampaignStatus, after: &ScanCampaignStatus) -> Option<No
     let (was, is) = (degraded(before), degraded(after)?);
     let news = was.is_none_or(|was| (was.reason, was.message) != (is.reason.clone(), is.message.clone()));
     let reason = REASONS.into_iter().find(|reason| *reason == is.reason).filter(|_| news)?;
-    Some(Note { warns: true, reason, action: "Reconcile", text: is.message })
+    Some(Note { warns: true, reason, action: "Reconcile", text: is.message, of: None })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{
     build::{Applied, Resources},
+    dereference::Children,
     validate::{Invalid, Validated, ended},
 };
 use crate::{
@@ -33,8 +34,9 @@ const DEGRADED: &str = "Degraded";
 
 /// How far the steps before have come.
 pub enum Outcome<'a> {
-    /// There is something wrong with the campaign: what was made of it before is left as it is.
-    Invalid(&'a Invalid),
+    /// There is something wrong with the campaign: what was made of it before is left as it is, but rests where that is
+    /// wished.
+    Invalid(&'a Invalid, bool, &'a Children),
     /// Not everything could be made.
     Failed(&'a Error),
     /// Everything is there.
@@ -47,13 +49,17 @@ pub fn status(
     outcome: &Outcome<'_>,
     generation: Option<i64>,
     previous: &ScanCampaignStatus,
-    counts: Counts,
+    counts: Option<Counts>,
     now: Timestamp,
 ) -> ScanCampaignStatus {
     let (said, vantages) = match outcome {
-        Outcome::Invalid(invalid) => {
-            let message = format!("{invalid}; scanners stay as they were");
-            (all_wrong(invalid.reason(), &message), previous.vantages.clone())
+        Outcome::Invalid(invalid, suspend, children) => {
+            let scanners = if *suspend { "rest, since spec.suspend is set" } else { "stay as they were" };
+            let crew = |vantage: &VantageStatus| {
+                crew(*suspend, &vantage.name, &children.deployments, &children.jobs).status
+            };
+            let message = format!("{invalid}; scanners {scanners}");
+            (all_wrong(invalid.reason(), &message), previous.vantages.iter().map(crew).collect())
         }
         Outcome::Failed(error) => {
             (all_wrong(failure(error.class()), &error.to_string()), previous.vantages.clone())
@@ -63,7 +69,10 @@ pub fn status(
                 .spec
                 .vantages
                 .iter()
-                .map(|vantage| crew(campaign, &vantage.name, resources))
+                .map(|vantage| {
+                    let Resources { deployments, jobs, .. } = resources;
+                    crew(campaign.spec.suspend, &vantage.name, deployments, jobs)
+                })
                 .collect();
             (told(campaign, resources, &vantages), vantages.into_iter().map(|crew| crew.status).collect())
         }
@@ -72,7 +81,7 @@ pub fn status(
     ScanCampaignStatus {
         observed_generation: generation,
         conditions,
-        counts: Some(counts),
+        counts: counts.or_else(|| previous.counts.clone()),
         vantages,
         ..ScanCampaignStatus::default()
     }
@@ -130,15 +139,15 @@ struct Crew {
     failed: bool,
 }
 
-fn crew(campaign: &Validated, vantage: &str, resources: &Resources<Applied>) -> Crew {
+fn crew(suspended: bool, vantage: &str, deployments: &[Deployment], jobs: &[Job]) -> Crew {
     let of_vantage = |labels: &std::collections::BTreeMap<String, String>| {
         labels.get(names::VANTAGE).is_some_and(|label| label == vantage)
     };
-    let deployment = resources.deployments.iter().find(|each| of_vantage(each.labels()));
-    let job = resources.jobs.iter().find(|each| of_vantage(each.labels()));
+    let deployment = deployments.iter().find(|each| of_vantage(each.labels()));
+    let job = jobs.iter().find(|each| of_vantage(each.labels()));
     let mut crew = match (deployment, job) {
         (Some(deployment), _) => of_deployment(deployment),
-        (None, Some(job)) => of_job(job, campaign.spec.suspend),
+        (None, Some(job)) => of_job(job, suspended),
         (None, None) => Crew { status: VantageStatus::default(), moves: false, done: false, failed: false },
     };
     crew.status.name = vantage.to_owned();
@@ -173,6 +182,8 @@ fn of_job(job: &Job, suspended: bool) -> Crew {
     let status = job.status.clone().unwrap_or_default();
     let (done, failed) = (ended(job, "Complete"), ended(job, "Failed"));
     let wanted = job.spec.as_ref().and_then(|spec| spec.parallelism).unwrap_or(1);
+    // Once the first has found nothing left to do, nobody takes the place of who ends.
+    let wanted = if status.succeeded > Some(0) { wanted.min(status.active.unwrap_or(0)) } else { wanted };
     let failure = status.conditions.iter().flatten().find(|condition| failed && condition.type_ == "Failed");
     Crew {
         status: VantageStatus {
@@ -194,8 +205,8 @@ fn told(campaign: &Validated, resources: &Resources<Applied>, crews: &[Crew]) ->
 
 fn ready(campaign: &Validated, resources: &Resources<Applied>, crews: &[Crew]) -> Said {
     let say = |holds: bool, reason, message: String| Said { of: READY, holds: holds.into(), reason, message };
-    let analysed =
-        resources.jobs.iter().any(|job| !job.labels().contains_key(names::VANTAGE) && ended(job, "Complete"));
+    let analysis = resources.jobs.iter().find(|job| !job.labels().contains_key(names::VANTAGE));
+    let analysis_is = |how| analysis.is_some_and(|job| ended(job, how));
     let total = |of: fn(&VantageStatus) -> i32| crews.iter().map(|crew| of(&crew.status)).sum::<i32>();
     let (desired, here) = (total(|status| status.desired), total(|status| status.ready));
     let lacking = crews.iter().find(|crew| crew.status.ready < crew.status.desired);
@@ -205,8 +216,11 @@ fn ready(campaign: &Validated, resources: &Resources<Applied>, crews: &[Crew]) -
             "Suspended",
             "suspended: nobody is visited and nothing is analysed; unset spec.suspend to go on".to_owned(),
         )
-    } else if analysed {
+    } else if analysis_is("Complete") {
         say(true, "Finished", "every server was visited once, and what was seen is analysed".to_owned())
+    } else if analysis_is("Failed") {
+        let message = "every server was visited once, but the analysis failed: see its pods, and delete its Job to try again";
+        say(false, "AnalysisFailed", message.to_owned())
     } else if campaign.spec.mode == Mode::Once && crews.iter().all(|crew| crew.done) {
         say(false, "Analysing", "every server was visited once; what was seen is being analysed".to_owned())
     } else if let Some(crew) = crews.iter().find(|crew| crew.failed) {
@@ -224,12 +238,13 @@ fn ready(campaign: &Validated, resources: &Resources<Applied>, crews: &[Crew]) -
             "vantage {name}: {ready} of {desired} scanners are ready; see its pods where that stays so"
         );
         say(false, "ScannersNotReady", message)
-    } else if desired == 0 && campaign.spec.mode == Mode::Continuous {
-        say(
-            false,
-            "NoScanners",
-            "every vantage has 0 replicas: nobody is visited; give one at least 1".to_owned(),
-        )
+    } else if desired == 0 {
+        let all = if crews.iter().any(|crew| crew.done) {
+            "every vantage that is not done"
+        } else {
+            "every vantage"
+        };
+        say(false, "NoScanners", format!("{all} has 0 replicas: nobody is visited; give one at least 1"))
     } else {
         say(true, "Running", format!("{here} of {desired} scanners are ready"))
     }

@@ -73,7 +73,7 @@ impl Invalid {
 pub enum Trouble {
     /// A list is not there.
     #[error(
-        "source {source_name}: there is no ConfigMap {config_map}: create it; the other sources are used meanwhile"
+        "source {source_name}: there is no ConfigMap {config_map}: create it; until then the source is an empty list"
     )]
     NoConfigMap {
         /// The source.
@@ -82,7 +82,9 @@ pub enum Trouble {
         config_map: String,
     },
     /// A list is not there.
-    #[error("source {source_name}: ConfigMap {config_map} has no key {key}: add it, or name another")]
+    #[error(
+        "source {source_name}: ConfigMap {config_map} has no key {key}: add it, or name another; until then the source is an empty list"
+    )]
     NoKey {
         /// The source.
         source_name: String,
@@ -91,13 +93,22 @@ pub enum Trouble {
         /// The key in it.
         key: String,
     },
+    /// The latest analysis that has ended.
+    #[error("Job {job} failed: see its pods; the next analysis begins when it is due")]
+    AnalysisFailed {
+        /// The Job that a CronJob made for it.
+        job: String,
+    },
 }
 
 impl Trouble {
     /// In one word.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        "SeedsMissing"
+        match self {
+            Self::NoConfigMap { .. } | Self::NoKey { .. } => "SeedsMissing",
+            Self::AnalysisFailed { .. } => "AnalysisFailed",
+        }
     }
 }
 
@@ -117,16 +128,21 @@ pub fn validate(found: &Found) -> Result<Validated, Invalid> {
     for source in &campaign.spec.discovery.sources {
         let (Some(from), Some(text)) = (&source.seeds_from, found.seeds.get(&source.name)) else { continue };
         let (source_name, config_map) = (source.name.clone(), from.config_map.clone());
-        match text {
-            Seeds::Text(text) => {
-                seeds.insert(format!("seeds-{}", source.name), text.clone());
+        let text = match text {
+            Seeds::Text(text) => text.clone(),
+            // Scanners expect a file: one with nobody in it, until there is a list.
+            Seeds::NoConfigMap => {
+                troubles.push(Trouble::NoConfigMap { source_name, config_map });
+                String::new()
             }
-            Seeds::NoConfigMap => troubles.push(Trouble::NoConfigMap { source_name, config_map }),
             Seeds::NoKey => {
                 troubles.push(Trouble::NoKey { source_name, config_map, key: from.key.clone() });
+                String::new()
             }
-        }
+        };
+        seeds.insert(format!("seeds-{}", source.name), text);
     }
+    troubles.extend(failed_analysis(&found.children.jobs));
     let bytes = seeds.values().map(String::len).chain(inline(&campaign.spec)).sum();
     if bytes > MOST_BYTES {
         return Err(Invalid::TooLarge(bytes));
@@ -164,6 +180,14 @@ fn problem(found: &Found) -> Option<Invalid> {
 fn inline(spec: &ScanCampaignSpec) -> impl Iterator<Item = usize> {
     // As YAML: a dash, a space, quotes, and a line's end.
     spec.discovery.sources.iter().flat_map(|source| &source.seeds).map(|seed| seed.len() + 12)
+}
+
+/// Where the latest of the analyses that come again has failed.
+fn failed_analysis(jobs: &[Job]) -> Option<Trouble> {
+    let again = |job: &&Job| job.owner_references().iter().any(|owner| owner.kind == "CronJob");
+    let over = |job: &&Job| ended(job, "Complete") || ended(job, "Failed");
+    let last = jobs.iter().filter(again).filter(over).max_by_key(|job| job.creation_timestamp())?;
+    ended(last, "Failed").then(|| Trouble::AnalysisFailed { job: last.name_any() })
 }
 
 /// Whether a Job has come to that end.
@@ -214,7 +238,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn lists_that_are_missing_are_trouble_and_the_others_are_used() {
+    fn lists_that_are_missing_are_trouble_and_empty_files() {
         let mut found = found(&json!({"discovery": {"sources": [
             {"name": "a", "seedsFrom": {"configMap": "lists"}},
             {"name": "b", "seedsFrom": {"configMap": "lists", "key": "b"}},
@@ -227,15 +251,36 @@ pub(crate) mod tests {
         ]
         .into();
         let validated = validate(&found).expect("can be acted on");
-        assert_eq!(validated.seeds.keys().collect::<Vec<_>>(), ["seeds-a"]);
+        let lengths: Vec<_> =
+            validated.seeds.iter().map(|(file, text)| (file.as_str(), text.len())).collect();
+        assert_eq!(lengths, [("seeds-a", 24), ("seeds-b", 0), ("seeds-c", 0)]);
         let said: Vec<_> = validated.troubles.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
             [
-                "source b: ConfigMap lists has no key b: add it, or name another",
-                "source c: there is no ConfigMap gone: create it; the other sources are used meanwhile",
+                "source b: ConfigMap lists has no key b: add it, or name another; until then the source is an empty list",
+                "source c: there is no ConfigMap gone: create it; until then the source is an empty list",
             ]
         );
+    }
+
+    #[test]
+    fn the_latest_analysis_is_trouble_where_it_failed() {
+        let job = |owner: &str, second: i64, how: &str| -> Job {
+            serde_json::from_value(json!({
+                "metadata": {"name": format!("{owner}-{second}").to_lowercase(),
+                    "creationTimestamp": jiff::Timestamp::from_second(second).expect("a time"),
+                    "ownerReferences": [{"apiVersion": "batch/v1", "kind": owner, "name": "o", "uid": "u"}]},
+                "status": {"conditions": [{"type": how, "status": "True"}]},
+            }))
+            .expect("a Job")
+        };
+        let failed =
+            [job("CronJob", 2, "Failed"), job("CronJob", 1, "Complete"), job("CronJob", 3, "Running")];
+        assert_eq!(failed_analysis(&failed), Some(Trouble::AnalysisFailed { job: "cronjob-2".to_owned() }));
+        let since =
+            [job("CronJob", 1, "Failed"), job("CronJob", 2, "Complete"), job("ScanCampaign", 3, "Failed")];
+        assert_eq!(failed_analysis(&since), None);
     }
 
     #[test]

@@ -39,6 +39,36 @@ pub struct Verdict {
     pub note: Option<Note>,
 }
 
+impl Mark {
+    /// Whether the server is told so already.
+    #[must_use]
+    pub fn is_told(&self, server: &ElectrumServer) -> bool {
+        let told = server.status.as_ref().and_then(|status| find(&status.conditions, EXCLUDED));
+        let what = |said: &Condition| {
+            (said.status.clone(), said.reason.clone(), said.message.clone(), said.observed_generation)
+        };
+        told.map(what) == self.condition.as_ref().map(what)
+    }
+}
+
+impl Verdict {
+    /// Whether the exclusion is told so already.
+    #[must_use]
+    pub fn is_told(&self, exclusion: &ScanExclusion) -> bool {
+        let wrong = |status: &ScanExclusionStatus| wrong(&status.conditions).map(|said| said.message.clone());
+        exclusion.status.as_ref().is_some_and(|told| {
+            told.observed_generation == self.status.observed_generation
+                && told.servers == self.status.servers
+                && wrong(told) == wrong(&self.status)
+        })
+    }
+}
+
+/// What is said here of whether an exclusion is applied: that it cannot be. That it is, others say.
+fn wrong(conditions: &[Condition]) -> Option<&Condition> {
+    find(conditions, APPLIED).filter(|said| said.reason == "InvalidRule")
+}
+
 struct Reading<'a> {
     exclusion: &'a ScanExclusion,
     rules: Exclusions,
@@ -132,7 +162,7 @@ fn verdict(reading: Reading<'_>, now: Timestamp) -> Option<Verdict> {
             now,
         )
     });
-    let said = find(&before.conditions, APPLIED).filter(|said| said.reason == "InvalidRule");
+    let said = self::wrong(&before.conditions);
     let same = before.observed_generation == generation && before.servers == Some(reading.servers);
     if same && wrong.as_ref() == said {
         return None;
@@ -145,6 +175,7 @@ fn verdict(reading: Reading<'_>, now: Timestamp) -> Option<Verdict> {
             reason: "InvalidRule",
             action: "Read",
             text: wrong.message.clone(),
+            of: None,
         }),
         status: ScanExclusionStatus {
             observed_generation: generation,
@@ -229,8 +260,10 @@ mod tests {
         server.status.get_or_insert_default().conditions = marks[0].condition.clone().into_iter().collect();
         rules.status = Some(verdicts[0].status.clone());
         assert_eq!(decide(&[&rules], &[&server], at(20)), (Vec::new(), Vec::new()));
+        assert!(marks[0].is_told(&server) && verdicts[0].is_told(&rules));
         let (marks, _) = decide(&[], &[&server], at(30));
         assert_eq!(marks[0].condition, None);
+        assert!(!marks[0].is_told(&server));
     }
 
     #[test]

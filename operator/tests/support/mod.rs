@@ -77,6 +77,11 @@ impl Setting {
 
     /// An operator that may do what `rbac.yaml` says, and whose writes the audit log knows by its name.
     pub(crate) async fn operator(&self, name: &str) -> Operator {
+        self.operator_with(name, None).await
+    }
+
+    /// Likewise; where a namespace is named, for that one alone.
+    pub(crate) async fn operator_with(&self, name: &str, namespace: Option<&str>) -> Operator {
         let role = concat!(env!("CARGO_MANIFEST_DIR"), "/rbac.yaml");
         self.kubectl(["apply", "--server-side", "-f", role]).await;
         self.kubectl(["create", "serviceaccount", name]).await;
@@ -89,11 +94,13 @@ impl Setting {
             &account,
         ])
         .await;
+        self.kubectl(["create", "rolebinding", name, "--role=electrum-observatory-operator", &account]).await;
         let user = self.cluster.service_account("default", name).await.expect("a user");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        let running = operator::run(user.client(), settings(name), listener, stop.clone());
+        let settings = Settings { namespace: namespace.map(str::to_owned), ..settings(name) };
+        let running = operator::run(user.client(), settings, listener, stop.clone());
         let task = tokio::spawn(async move { running.await.expect("ends well") });
         Operator { name: name.to_owned(), address, stop, task }
     }

@@ -37,7 +37,8 @@ pub(super) fn cron_job(campaign: &Validated, settings: &Settings) -> CronJob {
             failed_jobs_history_limit: Some(2),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta {
-                    labels: Some(names::selector(&campaign.name, Component::Analyzer, None)),
+                    // As ours, so that one that failed is found.
+                    labels: Some(names::labels(&campaign.name, Component::Analyzer, None)),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(task(campaign, settings)),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, PodSecurityContext, PodSpec,
-        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+        Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, PodSecurityContext,
+        PodSpec, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume,
+        VolumeMount,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
@@ -111,6 +112,14 @@ pub(super) fn spec(campaign: &Validated, settings: &Settings, container: Contain
             ..PodSecurityContext::default()
         }),
         ..PodSpec::default()
+    }
+}
+
+/// Names the files of the campaign's ConfigMap. A node begins no pod with an older one that lacks any of them.
+pub(super) fn only(spec: &mut PodSpec, files: impl Iterator<Item = String>) {
+    let items = files.map(|key| KeyToPath { path: key.clone(), key, mode: None }).collect();
+    if let Some(source) = spec.volumes.iter_mut().flatten().find_map(|volume| volume.config_map.as_mut()) {
+        source.items = Some(items);
     }
 }
 

@@ -1,9 +1,6 @@
 //! The scanners of a vantage: a Deployment where they go on, a Job where they visit everybody once. Pure.
 
-use crds::{
-    ScanCampaignSpec,
-    campaign::{Analysis, Quorum, Retention, Vantage},
-};
+use crds::{ScanCampaignSpec, campaign::Vantage};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
@@ -19,7 +16,7 @@ use k8s_openapi::{
     },
 };
 
-use super::{digest, metadata, pod};
+use super::{digest, digest::unusual, metadata, pod, start_mark};
 use crate::{
     Error, Settings,
     campaign::validate::Validated,
@@ -30,25 +27,44 @@ const PORT: i32 = 8080;
 /// Scanners that visit everybody once give up after a week: quiet hours and spacing take what they take.
 const ONCE_DEADLINE: i64 = 7 * 86_400;
 
-/// What scanners of a vantage read once, when they start: where it changes they must start again. Who analyses when, how
-/// many of them there are, and where they run, is none of it; lists of seeds are read again.
-fn read_at_start(spec: &ScanCampaignSpec, vantage: &Vantage) -> Result<String, Error> {
-    let kept = Vantage {
-        name: vantage.name.clone(),
-        proxy: vantage.proxy.clone(),
-        resolver: vantage.resolver.clone(),
-        canary: vantage.canary.clone(),
-        concurrency: vantage.concurrency,
-        ..Vantage::named(&vantage.name)
-    };
-    digest(&ScanCampaignSpec {
-        suspend: false,
-        vantages: vec![kept],
-        quorum: Quorum::default(),
-        analysis: Analysis::default(),
-        retention: Retention::default(),
-        ..spec.clone()
-    })
+/// How often the pods of a Job may fail, for each that works at a time: Kubernetes counts them together.
+const FAILURES: i32 = 6;
+
+/// The digest of what scanners of a vantage read once, when they start: where it changes they must start again. Who
+/// analyses when, how many of them there are, and where they run, is none of it; lists in ConfigMaps are read again.
+///
+/// Only what is not as usual enters it, so that a field that a later version adds is no news while nobody uses it.
+pub(super) fn read_at_start(spec: &ScanCampaignSpec, vantage: &Vantage) -> Result<String, Error> {
+    // In full, so that of each field that is added it is decided.
+    let ScanCampaignSpec {
+        network,
+        mode,
+        discovery,
+        schedule,
+        politeness,
+        probes,
+        suspend: _,
+        vantages: _,
+        quorum: _,
+        analysis: _,
+        retention: _,
+    } = spec;
+    let Vantage {
+        name,
+        concurrency,
+        proxy,
+        resolver,
+        canary,
+        replicas: _,
+        node_selector: _,
+        tolerations: _,
+        affinity: _,
+        resources: _,
+    } = vantage;
+    digest(&(
+        (network, mode, unusual(discovery)?, unusual(schedule)?, unusual(politeness)?, unusual(probes)?),
+        (name, concurrency, proxy, resolver, canary),
+    ))
 }
 
 /// Scanners that go on.
@@ -58,8 +74,9 @@ pub(super) fn deployment(
     settings: &Settings,
 ) -> Result<Deployment, Error> {
     let name = names::scanners(&campaign.name, &vantage.name);
-    let mut template = template(campaign, vantage, settings);
-    let annotations = [(names::RESTART.to_owned(), read_at_start(&campaign.spec, vantage)?)];
+    let read = read_at_start(&campaign.spec, vantage)?;
+    let mut template = template(campaign, vantage, &read, settings);
+    let annotations = [(names::RESTART.to_owned(), read)];
     template.metadata.get_or_insert_with(ObjectMeta::default).annotations = Some(annotations.into());
     Ok(Deployment {
         metadata: metadata(campaign, name, Component::Scanner, Some(vantage)),
@@ -88,9 +105,9 @@ pub(super) fn deployment(
 
 /// Scanners that visit everybody once: they share one list of work, and each ends when it is empty.
 pub(super) fn job(campaign: &Validated, vantage: &Vantage, settings: &Settings) -> Result<Job, Error> {
-    let task = read_at_start(&campaign.spec, vantage)?;
-    let name = names::once(&names::scanners(&campaign.name, &vantage.name), &task);
-    let mut template = template(campaign, vantage, settings);
+    let read = read_at_start(&campaign.spec, vantage)?;
+    let name = names::once(&names::scanners(&campaign.name, &vantage.name), &read);
+    let mut template = template(campaign, vantage, &read, settings);
     if let Some(pod) = &mut template.spec {
         pod.restart_policy = Some("OnFailure".to_owned());
     }
@@ -100,7 +117,7 @@ pub(super) fn job(campaign: &Validated, vantage: &Vantage, settings: &Settings) 
             suspend: Some(campaign.spec.suspend),
             parallelism: Some(vantage.replicas),
             active_deadline_seconds: Some(ONCE_DEADLINE),
-            backoff_limit: Some(6),
+            backoff_limit: Some(FAILURES * vantage.replicas.max(1)),
             template,
             ..JobSpec::default()
         }),
@@ -108,7 +125,7 @@ pub(super) fn job(campaign: &Validated, vantage: &Vantage, settings: &Settings) 
     })
 }
 
-fn template(campaign: &Validated, vantage: &Vantage, settings: &Settings) -> PodTemplateSpec {
+fn template(campaign: &Validated, vantage: &Vantage, read: &str, settings: &Settings) -> PodTemplateSpec {
     let selector = names::selector(&campaign.name, Component::Scanner, Some(&vantage.name));
     let mut container = pod::container(settings, "scanner", arguments(vantage, settings));
     container.ports = Some(vec![ContainerPort {
@@ -132,6 +149,9 @@ fn template(campaign: &Validated, vantage: &Vantage, settings: &Settings) -> Pod
     container.resources =
         Some(vantage.resources.clone().unwrap_or_else(|| pod::resources("50m", "64Mi", "256Mi")));
     let mut spec = pod::spec(campaign, settings, container);
+    let files = campaign.seeds.keys().cloned();
+    let files = [super::CAMPAIGN_FILE.to_owned(), start_mark(&vantage.name, read)].into_iter().chain(files);
+    pod::only(&mut spec, files);
     spec.node_selector = Some(vantage.node_selector.clone()).filter(|labels| !labels.is_empty());
     spec.tolerations = Some(vantage.tolerations.clone()).filter(|tolerations| !tolerations.is_empty());
     spec.affinity.clone_from(&vantage.affinity);
@@ -155,11 +175,7 @@ fn arguments(vantage: &Vantage, settings: &Settings) -> Vec<String> {
     let mut arguments = vec!["work".to_owned(), "--campaign".to_owned(), pod::campaign_file()];
     arguments.extend(pod::redis_arguments(settings));
     arguments.extend(["--vantage".to_owned(), vantage.name.clone()]);
-    arguments.extend(["--concurrency".to_owned(), vantage.concurrency.to_string()]);
     arguments.extend(["--http".to_owned(), format!("$(POD_IP):{PORT}")]);
-    if let Some(resolver) = &vantage.resolver {
-        arguments.extend(["--resolver".to_owned(), resolver.clone()]);
-    }
     for database in &settings.geoip {
         arguments.extend(["--geoip".to_owned(), database.clone()]);
     }

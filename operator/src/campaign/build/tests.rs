@@ -1,10 +1,18 @@
 //! What campaigns are made of, in full.
 
+use std::fs;
+
+use clap::Parser as _;
 use crds::campaign::{Mode, Vantage};
+use k8s_openapi::api::core::v1::PodSpec;
+use scanner::{cli::Line, work::Orders};
 use serde_json::json;
 
 use super::*;
-use crate::campaign::validate::{tests::found, validate};
+use crate::campaign::{
+    dereference::{Found, Seeds},
+    validate::{tests::found, validate},
+};
 
 pub(crate) fn settings() -> Settings {
     Settings {
@@ -97,6 +105,88 @@ fn scanners_start_again_for_what_they_read_at_the_start_alone() {
     ] {
         assert_ne!(restarts_with(&made(&other)), usual, "{other}");
     }
+}
+
+/// What a pod's scanner is told: its arguments as the scanner itself takes them apart, and the files of the campaign,
+/// read by the scanner itself.
+fn scanner_reads(pod: &PodSpec, map: &ConfigMap) -> Orders {
+    let arguments: Vec<_> = pod.containers[0]
+        .args
+        .iter()
+        .flatten()
+        // As a node does.
+        .map(|argument| argument.replace("$(POD_IP)", "192.0.2.1"))
+        .collect();
+    let line = std::iter::once("scanner".to_owned()).chain(arguments.iter().cloned());
+    Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"));
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let volumes = pod.volumes.as_ref().expect("volumes");
+    let items = volumes.iter().find_map(|volume| volume.config_map.as_ref()?.items.as_ref()).expect("named");
+    for item in items {
+        let text = &map.data.as_ref().expect("data")[&item.key];
+        fs::write(directory.path().join(&item.path), text).expect("written");
+    }
+    let vantage = arguments.iter().position(|argument| argument == "--vantage").expect("a vantage");
+    let file = directory.path().join(CAMPAIGN_FILE);
+    Orders::read(&file, Some(&arguments[vantage + 1])).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn scanners_take_what_they_are_told_for_every_example() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/examples");
+    let mut read = 0;
+    for entry in fs::read_dir(examples).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("text");
+        let mut example: ScanCampaign = serde_saphyr::from_str(&text).expect("a campaign");
+        example.spec.politeness.contact.get_or_insert_with(|| "ops@example.org".to_owned());
+        example.spec.vantages[0].resolver = Some("9.9.9.9:53".to_owned());
+        example.spec.vantages[0].concurrency = 7;
+        for mode in [Mode::Continuous, Mode::Once] {
+            example.spec.mode = mode;
+            let mut found: Found = found(&json!({}));
+            found.campaign.spec = example.spec.clone();
+            let missing = example.spec.discovery.sources.iter().filter(|source| source.seeds_from.is_some());
+            found.seeds = missing.map(|source| (source.name.clone(), Seeds::NoConfigMap)).collect();
+            let made = build(&validate(&found).expect("valid"), &settings()).expect("builds");
+            let deployments = made.deployments.iter().filter_map(|each| each.spec.as_ref());
+            let jobs = made.jobs.iter().filter_map(|each| each.spec.as_ref());
+            let templates = deployments.map(|spec| &spec.template).chain(jobs.map(|spec| &spec.template));
+            let orders: Vec<_> = templates
+                .map(|template| scanner_reads(template.spec.as_ref().expect("a pod"), &made.config_map))
+                .collect();
+            let vantages = orders.iter().map(|orders| orders.scope.vantage.as_str());
+            assert!(vantages.eq(example.spec.vantages.iter().map(|vantage| vantage.name.as_str())));
+            assert_eq!((orders[0].once, orders[0].concurrency), (mode == Mode::Once, 7));
+            assert!(orders[0].resolver.is_some(), "read from the campaign");
+            read += 1;
+        }
+    }
+    assert!(read >= 6, "{read}");
+}
+
+#[test]
+fn jobs_that_work_together_may_fail_together() {
+    let limit = |replicas: i32| {
+        let made = made(&json!({"mode": "Once", "vantages": [{"name": "here", "replicas": replicas}]}));
+        made.jobs[0].spec.as_ref().expect("a spec").backoff_limit
+    };
+    assert_eq!([0, 1, 5].map(limit), [6, 6, 30].map(Some));
+}
+
+#[test]
+fn the_jobs_of_a_cron_job_are_found_again() {
+    let cron_job = made(&json!({})).cron_jobs.remove(0).spec.expect("a spec");
+    let labels = cron_job.job_template.metadata.and_then(|meta| meta.labels).expect("labels");
+    let found = |term: &str| {
+        let (key, value) = term.split_once('=').expect("key=value");
+        labels.get(key).is_some_and(|label| label == value)
+    };
+    assert!(names::of_campaign("main").split(',').all(found));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn applied(campaign: &Validated, deployment: &Value, job: &Value) -> Resources<A
 
 fn told_of(outcome: &Outcome<'_>, previous: &ScanCampaignStatus) -> ScanCampaignStatus {
     let now = Timestamp::from_second(1_800_000_000).expect("a time");
-    status(outcome, Some(3), previous, Counts::default(), now)
+    status(outcome, Some(3), previous, Some(Counts::default()), now)
 }
 
 fn lines(status: &ScanCampaignStatus) -> Vec<String> {
@@ -45,6 +45,8 @@ fn each_state_is_told_with_what_to_do() {
     let ended = |how: &str| json!({"conditions": [{"type": how, "status": "True", "message": "it has come to that end"}]});
     let (goes_on, rests, once) = (json!({}), json!({"suspend": true}), json!({"mode": "Once"}));
     let nobody = json!({"vantages": [{"name": "here", "replicas": 0}]});
+    let once_nobody = json!({"mode": "Once", "vantages": [{"name": "here", "replicas": 0}]});
+    let once_two = json!({"mode": "Once", "vantages": [{"name": "here", "replicas": 2}]});
     let cases = [
         ("runs", &goes_on, ready.clone(), json!({})),
         ("begins", &goes_on, json!({}), json!({})),
@@ -54,6 +56,13 @@ fn each_state_is_told_with_what_to_do() {
         ("visits once", &once, json!({}), json!({"ready": 1})),
         ("has visited once", &once, json!({}), ended("Complete")),
         ("could not visit", &once, json!({}), ended("Failed")),
+        ("visits once with nobody", &once_nobody, json!({}), json!({})),
+        (
+            "is about to have visited once",
+            &once_two,
+            json!({}),
+            json!({"succeeded": 1, "active": 1, "ready": 1}),
+        ),
     ];
     let mut told = std::collections::BTreeMap::new();
     for (name, more, deployment, job) in cases {
@@ -73,7 +82,14 @@ fn each_state_is_told_with_what_to_do() {
     let taken = Error::Taken { kind: "Deployment".to_owned(), name: "main-here".to_owned() };
     told.insert("is in the way", lines(&told_of(&Outcome::Failed(&taken), &ScanCampaignStatus::default())));
     let invalid = Invalid::TooLarge(2_000_000);
-    told.insert("is too large", lines(&told_of(&Outcome::Invalid(&invalid), &ScanCampaignStatus::default())));
+    let (none, before) = (Children::default(), ScanCampaignStatus::default());
+    told.insert("is too large", lines(&told_of(&Outcome::Invalid(&invalid, false, &none), &before)));
+    told.insert("is too large and rests", lines(&told_of(&Outcome::Invalid(&invalid, true, &none), &before)));
+    let mut once = validated(&once);
+    once.done.extend(build(&once, &settings()).expect("builds").jobs.iter().map(kube::ResourceExt::name_any));
+    let mut resources = applied(&once, &json!({}), &ended("Complete"));
+    resources.jobs[1].status = serde_json::from_value(ended("Failed")).expect("a status");
+    told.insert("could not be analysed", lines(&told_of(&Outcome::Applied(&once, &resources), &before)));
     insta::assert_yaml_snapshot!(told);
 }
 
@@ -101,7 +117,6 @@ fn the_same_again_is_the_same() {
     let resources =
         applied(&campaign, &json!({"readyReplicas": 1, "updatedReplicas": 1, "replicas": 1}), &json!({}));
     let first = told_of(&Outcome::Applied(&campaign, &resources), &ScanCampaignStatus::default());
-    let later =
-        status(&Outcome::Applied(&campaign, &resources), Some(3), &first, Counts::default(), Timestamp::MAX);
+    let later = status(&Outcome::Applied(&campaign, &resources), Some(3), &first, None, Timestamp::MAX);
     assert_eq!(ours(&first).expect("writes"), ours(&later).expect("writes"));
 }
