@@ -1,4 +1,5 @@
-//! How many claims and settlements one Redis does in a second, by how many workers ask, and what a server takes there.
+//! How many claims and settlements one Redis does in a second, by how many workers ask, for workers that do nothing but ask
+//! and for workers whose visits take time; and what a server takes there.
 //!
 //! `cargo bench -p fleet --bench claims`
 
@@ -21,11 +22,15 @@ use fleet::{
 };
 use model::{Purpose, Visit};
 use support::Server;
+use tokio::task::JoinSet;
 
 const SERVERS: usize = 10_000;
 /// Bytes of a listing, and of a record.
 const KNOWN: usize = 400;
 const LASTING: Duration = Duration::from_secs(5);
+/// Visits that a worker makes at once, and how long one takes.
+const PLACES: usize = 64;
+const VISIT: Duration = Duration::from_millis(100);
 const PATIENT: Duration = Duration::from_secs(3_600);
 
 fn schedule(redis: Redis, vantage: &str) -> RedisSchedule {
@@ -56,7 +61,14 @@ async fn main() {
     println!("| and a record of {KNOWN} bytes, uptime, and the last token | {} |", each(empty, visited));
     println!("\n| workers | claims and settlements a second |\n|---:|---:|");
     for workers in 1..=4 {
-        println!("| {workers} | {:.0} |", throughput(&server, workers).await);
+        println!("| {workers} | {:.0} |", throughput(&server, workers, "idle", ask).await);
+    }
+    println!(
+        "\n| workers with {PLACES} visits of {VISIT:?} at once | claims and settlements a second | each |\n|---:|---:|---:|"
+    );
+    for workers in 1..=4_u32 {
+        let all = throughput(&server, workers as usize, "busy", visit).await;
+        println!("| {workers} | {all:.0} | {:.0} |", all / f64::from(workers));
     }
 }
 
@@ -89,9 +101,65 @@ async fn settle(schedule: &RedisSchedule, claims: &[Claim], again: Duration) -> 
     schedule.settle(&ended).await.unwrap().len()
 }
 
-/// Each worker has a connection of its own, and takes what belongs to it, a hundred at a time.
-async fn throughput(server: &Server, workers: usize) -> f64 {
-    let vantage = format!("of-{workers}");
+/// What a worker does until it is over, counting claims and settlements.
+struct Worker {
+    name: String,
+    schedule: RedisSchedule,
+    done: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn count(&self, done: usize) {
+        self.done.fetch_add(done as u64, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// Claims what belongs to it, a hundred at a time, and settles it at once.
+async fn ask(worker: Worker) {
+    while !worker.is_over() {
+        let claims = worker.schedule.claim(&wanted(&worker.name)).await.unwrap();
+        let settled = settle(&worker.schedule, &claims, Duration::ZERO).await;
+        worker.count(claims.len() + settled);
+    }
+}
+
+/// Claims as much as it has places for, as a real one does, and settles each when its visit has ended.
+async fn visit(worker: Worker) {
+    let worker = Arc::new(worker);
+    let mut visits = JoinSet::new();
+    while !worker.is_over() {
+        while visits.try_join_next().is_some() {}
+        let room = PLACES - visits.len();
+        let claims = match room {
+            0 => Vec::new(),
+            most => worker.schedule.claim(&Wanted { most, ..wanted(&worker.name) }).await.unwrap(),
+        };
+        worker.count(claims.len());
+        for claim in claims {
+            let worker = Arc::clone(&worker);
+            visits.spawn(async move {
+                tokio::time::sleep(VISIT).await;
+                worker.count(settle(&worker.schedule, &[claim], Duration::ZERO).await);
+            });
+        }
+        visits.join_next().await;
+    }
+    visits.join_all().await;
+}
+
+/// Each worker has a connection of its own.
+async fn throughput<W: Future<Output = ()> + Send + 'static>(
+    server: &Server,
+    workers: usize,
+    kind: &str,
+    work: impl Fn(Worker) -> W,
+) -> f64 {
+    let vantage = format!("{kind}-of-{workers}");
     enrol(&schedule(server.redis(), &vantage)).await;
     let names: Vec<String> = (0..workers).map(|n| format!("worker-{n}")).collect();
     for name in &names {
@@ -100,15 +168,9 @@ async fn throughput(server: &Server, workers: usize) -> f64 {
     let (done, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let began = Instant::now();
     let tasks = names.into_iter().map(|name| {
-        let (schedule, done, over) =
-            (schedule(server.redis(), &vantage), Arc::clone(&done), Arc::clone(&over));
-        tokio::spawn(async move {
-            while !over.load(Ordering::Relaxed) {
-                let claims = schedule.claim(&wanted(&name)).await.unwrap();
-                let settled = settle(&schedule, &claims, Duration::ZERO).await;
-                done.fetch_add((claims.len() + settled) as u64, Ordering::Relaxed);
-            }
-        })
+        let schedule = schedule(server.redis(), &vantage);
+        let (done, over) = (Arc::clone(&done), Arc::clone(&over));
+        tokio::spawn(work(Worker { name, schedule, done, over }))
     });
     let tasks: Vec<_> = tasks.collect();
     tokio::time::sleep(LASTING).await;
