@@ -17,7 +17,7 @@ use redis::{
     cluster_async::ClusterConnection,
     sentinel::{SentinelClientBuilder, SentinelServerType},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     FleetError,
@@ -41,7 +41,14 @@ pub struct Credentials {
 pub struct Redis {
     way: Arc<Way>,
     timeout: Duration,
-    link: Arc<Mutex<Option<Arc<Connection>>>>,
+    link: Arc<Mutex<Link>>,
+}
+
+/// The connection there is, or when and why there was none the last time.
+#[derive(Default)]
+struct Link {
+    connection: Option<Arc<Connection>>,
+    failed: Option<(Instant, FleetError)>,
 }
 
 struct Way {
@@ -127,8 +134,8 @@ impl Redis {
             Err(error) => {
                 if is_broken(&error) {
                     let mut kept = self.link.lock().await;
-                    if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, link)) {
-                        *kept = None;
+                    if kept.connection.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, link)) {
+                        kept.connection = None;
                     }
                 }
                 Err(told(&error))
@@ -136,18 +143,29 @@ impl Redis {
         }
     }
 
-    /// The connection there is, or a new one: many may ask, one connects.
+    /// The connection there is, or a new one: many may ask, one connects, and where that fails it failed for all who
+    /// waited. Otherwise each would wait for all before it, where nobody answers.
     async fn link(&self) -> Result<Arc<Connection>, FleetError> {
+        let asked = Instant::now();
         let mut kept = self.link.lock().await;
-        if let Some(link) = &*kept {
+        if let Some(link) = &kept.connection {
             return Ok(Arc::clone(link));
         }
-        let connecting = tokio::time::timeout(CONNECTING, self.way.connect(self.timeout));
-        let connection =
-            connecting.await.map_err(|_| FleetError::Away("nobody answers in 3 s".to_owned()))??;
-        let link = Arc::new(connection);
-        *kept = Some(Arc::clone(&link));
-        Ok(link)
+        if let Some((_, error)) = kept.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(error.clone());
+        }
+        let connecting = tokio::time::timeout(CONNECTING, self.way.connect(self.timeout)).await;
+        match connecting.unwrap_or_else(|_| Err(FleetError::Away("nobody answers in 3 s".to_owned()))) {
+            Ok(connection) => {
+                let link = Arc::new(connection);
+                kept.connection = Some(Arc::clone(&link));
+                Ok(link)
+            }
+            Err(error) => {
+                kept.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 }
 
@@ -237,7 +255,7 @@ fn information(address: ConnectionAddr, settings: RedisConnectionInfo) -> Result
 fn read(path: &Path) -> Result<String, FleetError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim_end().to_owned()),
-        Err(error) => Err(FleetError::Refused(format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Err(FleetError::Stranger(format!("{} cannot be read: {error}", path.display()))),
     }
 }
 
@@ -267,7 +285,23 @@ fn suitable(info: &str) -> Result<(), FleetError> {
 
 #[cfg(test)]
 mod tests {
-    use super::suitable;
+    use super::*;
+
+    #[tokio::test]
+    async fn where_nobody_answers_all_who_wait_are_told_so_at_once() {
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("redis://{}", mute.local_addr().expect("its address"));
+        let redis = Redis::open(&address, Credentials::default()).expect("an address");
+        let began = Instant::now();
+        let ping = redis::cmd("PING");
+        let asking = (0..20).map(|_| redis.call::<String>(&ping));
+        for answer in futures_util::future::join_all(asking).await {
+            let error = answer.expect_err("nobody answers");
+            assert!(matches!(error, FleetError::Away(_)), "{error}");
+        }
+        // One waits for an answer in vain, and in the worst case a second one that asked in the meantime.
+        assert!(began.elapsed() < 3 * CONNECTING, "{:?}", began.elapsed());
+    }
 
     #[test]
     fn old_versions_and_eviction_are_refused() {

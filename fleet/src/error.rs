@@ -1,7 +1,7 @@
 //! Why what is shared cannot be used at the moment, by what a worker has to do about it.
 
 /// Why what is shared cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum FleetError {
     /// Nobody answers, or the connection broke: what was asked may or may not have been done. Ask again.
     #[error("Redis is away: {0}")]
@@ -12,7 +12,10 @@ pub enum FleetError {
     /// The stream of visits is as long as it may be: nothing was done. Wait until somebody has read it.
     #[error("{0} visits wait to be read; is the operator running, and the analyzer?")]
     Backlog(u64),
-    /// It will not do what we ask of it, now or later: wrong password, missing permission, wrong version or settings.
+    /// It does not know us. Passwords change: the one in the file may be right in a moment, or Redis may learn it.
+    #[error("Redis does not know us: {0}; are user and password in their files those that it has?")]
+    Stranger(String),
+    /// It will not do what we ask of it, now or later: missing permission, wrong version or settings.
     #[error("Redis refuses: {0}")]
     Refused(String),
     /// Something in it is not what we put there.
@@ -33,7 +36,7 @@ impl FleetError {
             Self::Away(_) => "away",
             Self::Full(_) => "full",
             Self::Backlog(_) => "backlog",
-            Self::Refused(_) => "refused",
+            Self::Stranger(_) | Self::Refused(_) => "refused",
             Self::Spoilt { .. } => "spoilt",
         }
     }
@@ -41,6 +44,6 @@ impl FleetError {
     /// Whether waiting may help.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Full(_) | Self::Backlog(_))
+        matches!(self, Self::Away(_) | Self::Full(_) | Self::Backlog(_) | Self::Stranger(_))
     }
 }

@@ -246,6 +246,7 @@ impl Permits {
         let mut script = SETTLE.prepare_invoke();
         script
             .key(server_key(&ask.server))
+            .key(address_key(ask.address))
             .key(subnet_key(ask.address))
             .key(permit_key(ask.id))
             .arg(json(&said)?);

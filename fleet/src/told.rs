@@ -20,13 +20,15 @@ const AWAY: [&str; 12] = [
     "NOMASTERLINK",
 ];
 
+/// Codes that mean: say who you are, with a password that I know.
+const STRANGERS: [&str; 2] = ["NOAUTH", "WRONGPASS"];
+
 /// What an error means. Redis's own words are kept; it never repeats a password.
 pub(crate) fn told(error: &RedisError) -> FleetError {
     let text: String = error.to_string().chars().filter(|c| !c.is_control()).take(300).collect();
     match error.kind() {
-        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::Client => {
-            FleetError::Refused(text)
-        }
+        ErrorKind::AuthenticationFailed => FleetError::Stranger(text),
+        ErrorKind::InvalidClientConfig | ErrorKind::Client => FleetError::Refused(text),
         // rustls refuses a certificate by an I/O error. Waiting makes it no better.
         ErrorKind::Io if text.contains("certificate") => FleetError::Refused(text),
         ErrorKind::Io
@@ -45,6 +47,8 @@ fn by_code(code: &str, text: String) -> FleetError {
     let says = |word: &str| code == word || text.contains(&format!("-{word} "));
     if says("OOM") || says("MISCONF") {
         FleetError::Full(text)
+    } else if STRANGERS.iter().any(|word| says(word)) {
+        FleetError::Stranger(text)
     } else if AWAY.iter().any(|word| says(word)) {
         FleetError::Away(text)
     } else if says("WRONGTYPE") {
@@ -54,10 +58,11 @@ fn by_code(code: &str, text: String) -> FleetError {
     }
 }
 
-/// Whether the connection is of no use any more: it broke, or leads to who is not the master now.
+/// Whether the connection is of no use any more: it broke, leads to who is not the master now, or to who does not know us
+/// any more.
 pub(crate) fn is_broken(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound)
-        || matches!(error.code(), Some("READONLY" | "MASTERDOWN"))
+        || matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "NOAUTH" | "WRONGPASS"))
 }
 
 #[cfg(test)]
@@ -77,7 +82,7 @@ mod tests {
             FleetError::Full(_)
         ));
         assert!(matches!(of("LOADING", ""), FleetError::Away(_)));
-        assert!(matches!(of("NOAUTH", ""), FleetError::Refused(_)));
+        assert!(matches!(of("NOAUTH", ""), FleetError::Stranger(_)));
         assert!(matches!(of("NOPERM", ""), FleetError::Refused(_)));
         assert!(matches!(of("WRONGTYPE", ""), FleetError::Spoilt { .. }));
     }

@@ -15,7 +15,7 @@ use fleet::{
 };
 use model::{Purpose, Visit};
 use redis::cmd;
-use support::{Server, answers, free_port};
+use support::{Server, answers, eventually, free_port};
 
 fn schedule(redis: Redis) -> RedisSchedule {
     RedisSchedule::new(redis, &Scope { campaign: "lab/net".to_owned(), vantage: "home".to_owned() }, BACKLOG)
@@ -194,14 +194,19 @@ async fn users_and_passwords_come_from_files_and_get_into_no_message() {
     let wrong = Redis::open(&url, wrong).unwrap().check().await.unwrap_err();
     let absent = Credentials { password_file: Some(folder.path().join("absent")), ..Credentials::default() };
     let absent = Redis::open(&url, absent).unwrap().check().await.unwrap_err();
+    assert!(matches!(elsewhere, FleetError::Refused(_)) && !elsewhere.is_passing(), "{elsewhere}");
     for error in [elsewhere, nobody, wrong, absent] {
         let text = format!("{error} {error:?}");
-        assert!(matches!(error, FleetError::Refused(_)), "{text}");
+        assert!(matches!(error, FleetError::Refused(_) | FleetError::Stranger(_)), "{text}");
         assert!(!["secret", "hidden", "guessed"].iter().any(|word| text.contains(word)), "{text}");
     }
-    // Who changes the file changes the password, from the next connection on.
+    // Who changes the file changes the password, from the next connection on; until Redis learns it, it is waited for.
     file(folder.path(), "password", "guessed");
-    assert!(Redis::open(&url, known).unwrap().check().await.is_err());
+    let changed = Redis::open(&url, known).unwrap();
+    let error = changed.check().await.unwrap_err();
+    assert!(matches!(error, FleetError::Stranger(_)) && error.is_passing(), "{error}");
+    file(folder.path(), "password", "secret");
+    changed.check().await.expect("the right one again");
 }
 
 #[tokio::test]
@@ -264,18 +269,81 @@ async fn sentinel_says_where_the_master_is() {
 }
 
 #[tokio::test]
-async fn a_cluster_keeps_a_campaign_in_one_slot() {
-    let node = Server::with(&["--cluster-enabled", "yes"]).await;
-    let redis = node.redis();
-    redis.call::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383)).await.unwrap();
-    let url = format!("redis+cluster://127.0.0.1:{}", node.port());
-    let cluster = Redis::open(&url, Credentials::default()).unwrap();
-    let up = async {
-        while !redis.call::<String>(cmd("CLUSTER").arg("INFO")).await.unwrap().contains("cluster_state:ok") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+async fn when_the_master_dies_the_work_goes_on_with_its_replica() {
+    let mut master = Server::start().await;
+    let port = master.port().to_string();
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &port]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        format!("sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n");
+    let sentinel =
+        Server::spawn_with_file(free_port(), &file(folder.path(), "sentinel.conf", &settings).unwrap());
+    answers(&sentinel.redis()).await;
+    let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port());
+    let redis = Redis::open(&url, Credentials::default()).unwrap();
+    answers(&redis).await;
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&[enrolment(1)]).await.unwrap();
+    let claim = schedule.claim(&WANTED).await.unwrap().remove(0);
+    // The replica has it, and Sentinel knows the replica.
+    eventually("nothing is under way", async || {
+        let waited: i64 = redis.call(cmd("WAIT").arg(1).arg(1_000)).await.unwrap();
+        let known: Vec<redis::Value> =
+            sentinel.redis().call(cmd("SENTINEL").arg("REPLICAS").arg("main")).await.unwrap();
+        waited == 1 && known.len() == 1
+    })
+    .await;
+    master.kill();
+    eventually("the replica is the master", async || match report(&schedule, &claim).await {
+        Ok(fenced) => fenced == Fenced::Done,
+        Err(error) => {
+            assert!(error.is_passing(), "{error}");
+            false
         }
-    };
-    tokio::time::timeout(Duration::from_secs(20), up).await.expect("the cluster is up");
+    })
+    .await;
+    assert_eq!(schedule.settle(&[(&claim, None)]).await.unwrap(), [Fenced::Done], "by its old token");
+    let role: Vec<redis::Value> = replica.redis().call(&cmd("ROLE")).await.unwrap();
+    assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()));
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_a_campaign_in_one_slot_and_campaigns_on_all_nodes() {
+    let mut nodes = Vec::new();
+    for (first, last) in [(0, 5_460), (5_461, 10_922), (10_923, 16_383)] {
+        let bus = free_port().to_string();
+        let node = Server::with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await;
+        node.redis().call::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(first).arg(last)).await.unwrap();
+        nodes.push((node, bus));
+    }
+    let (first, _) = &nodes[0];
+    for (node, bus) in &nodes[1..] {
+        let meet = cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(node.port()).arg(bus).to_owned();
+        first.redis().call::<()>(&meet).await.unwrap();
+    }
+    eventually("the cluster is up", async || {
+        for (node, _) in &nodes {
+            let info: String = node.redis().call(cmd("CLUSTER").arg("INFO")).await.unwrap();
+            if !info.contains("cluster_state:ok") || !info.contains("cluster_known_nodes:3") {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    let url = format!("redis+cluster://127.0.0.1:{}", first.port());
+    let cluster = Redis::open(&url, Credentials::default()).unwrap();
     answers(&cluster).await;
-    goes_round(cluster).await;
+    goes_round(cluster.clone()).await;
+    for n in 0..12 {
+        let scope = Scope { campaign: format!("lab/net-{n}"), vantage: "home".to_owned() };
+        let schedule = RedisSchedule::new(cluster.clone(), &scope, BACKLOG);
+        schedule.enrol(&[enrolment(1)]).await.unwrap();
+        let claims = schedule.claim(&WANTED).await.unwrap();
+        assert_eq!(report(&schedule, &claims[0]).await.unwrap(), Fenced::Done);
+    }
+    for (node, _) in &nodes {
+        let keys: i64 = node.redis().call(&cmd("DBSIZE")).await.unwrap();
+        assert!(keys > 0, "this one has its share");
+    }
 }

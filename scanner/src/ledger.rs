@@ -20,7 +20,7 @@ use std::{
 };
 
 use electrum::Host;
-use fleet::permits::Permits;
+use fleet::permits::{Bounds, Permits};
 use tokio::time::Instant;
 
 use self::{
@@ -91,7 +91,7 @@ impl Ledger {
         let Some(shared) = &self.shared else {
             return self.permit(server, address, class, Instant::now());
         };
-        let (sought, bounds) = (self.sought(server, address, class), self.politeness.bounds(address));
+        let (sought, bounds) = (self.sought(server, address, class), self.bounds(address, class));
         self.accounts().check(&sought, &bounds, Instant::now())?;
         let side = shared.ask(&sought, bounds).await?;
         let now = Instant::now();
@@ -107,7 +107,7 @@ impl Ledger {
         class: Class,
         now: Instant,
     ) -> Result<Permit, Denied> {
-        let (sought, bounds) = (self.sought(server, address, class), self.politeness.bounds(address));
+        let (sought, bounds) = (self.sought(server, address, class), self.bounds(address, class));
         if self.shared.is_some() {
             return Err(Denied::NotDue(now));
         }
@@ -119,10 +119,8 @@ impl Ledger {
     }
 
     /// Waits for the right to open one connection.
-    ///
-    /// # Errors
-    /// [`Denied`] where waiting for a turn does not help.
-    pub async fn wait(
+    #[cfg(test)]
+    pub(crate) async fn wait(
         self: &Arc<Self>,
         server: &Host,
         address: Option<IpAddr>,
@@ -152,6 +150,16 @@ impl Ledger {
     /// Remembers, from an earlier scan, that a server said stop, and until when it is left alone.
     pub fn leave_alone_until(&self, server: &Host, until: Instant) {
         self.accounts().server(server, Instant::now()).quiet.keep_until(until);
+    }
+
+    /// A watch lasts for an hour: where two connections are allowed it leaves one for the visits to the other names of its
+    /// machine.
+    fn bounds(&self, address: Option<IpAddr>, class: Class) -> Bounds {
+        let bounds = self.politeness.bounds(address);
+        match class {
+            Class::Watch => Bounds { connections: bounds.connections.saturating_sub(1).max(1), ..bounds },
+            Class::Light | Class::Deep | Class::ParseError => bounds,
+        }
     }
 
     fn sought(&self, server: &Host, address: Option<IpAddr>, class: Class) -> Sought {

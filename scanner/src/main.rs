@@ -1,5 +1,5 @@
-//! `scanner`: one worker of a fleet, and how the fleet stands. Reads arguments, sets up logging, and turns errors into
-//! one line and an exit code.
+//! `scanner`: one worker of a fleet, how the fleet stands, and whom it leaves alone. Reads arguments, sets up logging, and
+//! turns errors into one line and an exit code.
 
 use std::process::ExitCode;
 
@@ -27,6 +27,10 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => {
             logs.init();
             cli::status::run(&arguments).await
+        }
+        Command::Exclusions(arguments) => {
+            logs.init();
+            cli::exclusions::run(&arguments).await
         }
     };
     match done {

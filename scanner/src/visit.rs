@@ -1,7 +1,7 @@
 //! One visit: resolve, ask for a permit, connect, follow the agenda, record. A visit never fails; whatever
 //! happens is its outcome.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use electrum::{
     Endpoint, Host,
@@ -16,7 +16,7 @@ use model::{
 };
 use tokio::{
     sync::SemaphorePermit,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -61,6 +61,36 @@ pub struct Visited {
     pub objects: Option<Objects>,
 }
 
+/// How long a visit waits for its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Out of politeness, at the most. Waiting for a place at the gate does not count: there others are slow, and it does
+    /// not get better by coming back.
+    pub politeness: Duration,
+    /// It begins by then, or not at all.
+    pub by: Option<Instant>,
+}
+
+impl Patience {
+    /// As long as it takes.
+    pub const ENDLESS: Self = Self { politeness: Duration::MAX, by: None };
+}
+
+/// Why a visit was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// The gate was closed.
+    Closed,
+    /// Its server asked to be left alone, and is.
+    LeftAlone,
+    /// Too soon for what was on the agenda, and there is nothing lighter.
+    NotDue,
+    /// There is no ticket to be shown.
+    NoTicket,
+    /// Its turn comes later than it would wait.
+    Crowded,
+}
+
 impl Visited {
     /// One that led nowhere.
     fn refused(mut visit: Visit, error: &RouteError) -> Self {
@@ -71,9 +101,9 @@ impl Visited {
 }
 
 impl Visitor {
-    /// Visits an endpoint as soon as politeness and a free place allow; where it is too soon for what is on the
-    /// agenda, for something lighter. None where the server is left alone, there is nothing lighter, or the gate
-    /// was closed before the visit began.
+    /// Visits an endpoint as soon as politeness and a free place allow, however long that takes; where it is too soon for
+    /// what is on the agenda, for something lighter. None where the server is left alone, there is nothing lighter, or the
+    /// gate was closed before the visit began.
     pub async fn visit(
         &self,
         endpoint: &Endpoint,
@@ -81,13 +111,29 @@ impl Visitor {
         origin: Origin,
         gate: &Gate,
     ) -> Option<Visited> {
+        self.visit_within(endpoint, agenda, origin, gate, Patience::ENDLESS).await.ok()
+    }
+
+    /// The same for who does not wait for ever.
+    ///
+    /// # Errors
+    /// [`Missed`] where it was not made.
+    pub async fn visit_within(
+        &self,
+        endpoint: &Endpoint,
+        agenda: &Agenda,
+        origin: Origin,
+        gate: &Gate,
+        patience: Patience,
+    ) -> Result<Visited, Missed> {
         if matches!(agenda, Agenda::Redeem { from } if !self.tickets.has(from)) {
-            return None;
+            return Err(Missed::NoTicket);
         }
         let resolved = if self.exclusions.cover_host(&endpoint.host) {
             Resolved { addresses: Vec::new(), elapsed: None, route: Err(RouteError::Excluded) }
         } else {
-            gate.wait(self.dialer.resolve_within(&endpoint.host, family(agenda))).await?
+            let resolving = self.dialer.resolve_within(&endpoint.host, family(agenda));
+            gate.wait(resolving).await.ok_or(Missed::Closed)?
         };
         let mut visit = self.caller.begin(endpoint.clone(), agenda, now());
         visit.resolution.addresses = BTreeSet::from_iter(resolved.addresses);
@@ -98,27 +144,31 @@ impl Visitor {
             .and_then(|route| self.unless_led_inward(route, &origin));
         visit.learnt_from = origin.learnt_from;
         let route = match route {
-            Err(error) => return Some(Visited::refused(visit, &error)),
+            Err(error) => return Ok(Visited::refused(visit, &error)),
             Ok(route) => route,
         };
         let lighter = agenda.lighter();
-        let permitted = self.permit(endpoint, &route, agenda.class(), gate);
-        let permitted = match agenda {
-            Agenda::Watch(watch) => timeout_at(watch.until, permitted).await.unwrap_or(Err(None)),
-            _ => permitted.await,
-        };
-        let (place, permit, agenda) = match permitted {
-            Ok((place, permit)) => (place, permit, agenda),
-            Err(Some(Denied::NotDue(_))) => {
-                let lighter = lighter.as_ref()?;
-                let (place, permit) = self.permit(endpoint, &route, lighter.class(), gate).await.ok()?;
-                (place, permit, lighter)
+        let patience = match agenda {
+            Agenda::Watch(watch) => {
+                let by = patience.by.map_or(watch.until, |by| by.min(watch.until));
+                Patience { by: Some(by), ..patience }
             }
-            Err(_) => return None,
+            _ => patience,
         };
+        let (place, permit, agenda) =
+            match self.permit(endpoint, &route, agenda.class(), gate, patience).await {
+                Ok((place, permit)) => (place, permit, agenda),
+                Err(Missed::NotDue) => {
+                    let lighter = lighter.as_ref().ok_or(Missed::NotDue)?;
+                    let permitted = self.permit(endpoint, &route, lighter.class(), gate, patience).await;
+                    let (place, permit) = permitted?;
+                    (place, permit, lighter)
+                }
+                Err(missed) => return Err(missed),
+            };
         // Whoever asked to be left alone while the visit waited for its turn is.
         let route = match self.unless_excluded(&endpoint.host, route) {
-            Err(error) => return Some(Visited::refused(visit, &error)),
+            Err(error) => return Ok(Visited::refused(visit, &error)),
             Ok(route) => route,
         };
         visit.purpose = agenda.purpose();
@@ -134,7 +184,10 @@ impl Visitor {
                     drop(place);
                     (course, None)
                 }
-                _ => self.converse(&mut visit, agenda, &route, permit, scope, (place, gate)).await,
+                _ => {
+                    let here = Here { place, gate, patience };
+                    self.converse(&mut visit, agenda, &route, permit, scope, here).await
+                }
             }
         };
         let ((course, objects), pointer) = tokio::join!(attend, self.dialer.pointer(&route));
@@ -142,7 +195,7 @@ impl Visitor {
         visit.resolution.pointer = pointer;
         visit.outcome = course.outcome;
         visit.detail = course.detail;
-        Some(Visited { visit, peers: course.peers, features: course.features, objects })
+        Ok(Visited { visit, peers: course.peers, features: course.features, objects })
     }
 
     fn unless_excluded(&self, host: &Host, route: Route) -> Result<Route, RouteError> {
@@ -161,26 +214,36 @@ impl Visitor {
         }
     }
 
-    /// A place and a permit. `Err(None)` where the gate was closed.
+    /// A place and a permit.
     async fn permit<'g>(
         &self,
         endpoint: &Endpoint,
         route: &Route,
         class: Class,
         gate: &'g Gate,
-    ) -> Result<(SemaphorePermit<'g>, Permit), Option<Denied>> {
-        loop {
-            let place = gate.enter().await.ok_or(None)?;
-            let asked = self.ledger.ask(&endpoint.host, route.address(), class);
-            match gate.wait(asked).await.ok_or(None)? {
-                Ok(permit) => return Ok((place, permit)),
-                Err(Denied::NotBefore(earliest)) => {
-                    // Others may use the place in the meantime.
-                    drop(place);
-                    gate.wait(tokio::time::sleep_until(earliest)).await.ok_or(None)?;
-                }
-                Err(denied) => return Err(Some(denied)),
+        patience: Patience,
+    ) -> Result<(SemaphorePermit<'g>, Permit), Missed> {
+        let mut left = patience.politeness;
+        let asking = async {
+            loop {
+                let place = gate.enter().await.ok_or(Missed::Closed)?;
+                let asked = self.ledger.ask(&endpoint.host, route.address(), class);
+                let earliest = match gate.wait(asked).await.ok_or(Missed::Closed)? {
+                    Ok(permit) => return Ok((place, permit)),
+                    Err(Denied::NotBefore(earliest)) => earliest,
+                    Err(Denied::NotDue(_)) => return Err(Missed::NotDue),
+                    Err(Denied::LeftAlone(_)) => return Err(Missed::LeftAlone),
+                };
+                // Others may use the place in the meantime.
+                drop(place);
+                let wait = earliest.saturating_duration_since(Instant::now());
+                left = left.checked_sub(wait).ok_or(Missed::Crowded)?;
+                gate.wait(sleep_until(earliest)).await.ok_or(Missed::Closed)?;
             }
+        };
+        match patience.by {
+            Some(by) => timeout_at(by, asking).await.unwrap_or(Err(Missed::Crowded)),
+            None => asking.await,
         }
     }
 
@@ -191,7 +254,7 @@ impl Visitor {
         route: &Route,
         permit: Permit,
         scope: Scope,
-        (place, gate): (SemaphorePermit<'_>, &Gate),
+        Here { place, gate, patience }: Here<'_>,
     ) -> (Course, Option<Objects>) {
         let endpoint = visit.endpoint.clone();
         let opened = Conversation::open(&self.dialer, &endpoint, route, permit, scope).await;
@@ -204,9 +267,9 @@ impl Visitor {
             }
             Err((error, permit)) => {
                 visit.cost = permit.spent();
-                // Its slot is given back before the second connection asks for one.
-                drop(permit);
-                (self.explain(visit, &endpoint, route, error).await, None)
+                // Its slot and its place are given back before the second connection asks for one.
+                drop((permit, place));
+                (self.explain(visit, &endpoint, route, error, (gate, patience)).await, None)
             }
         };
         visit.traffic = traffic(&opened.meter);
@@ -251,12 +314,13 @@ impl Visitor {
         endpoint: &Endpoint,
         route: &Route,
         error: DialError,
+        (gate, patience): (&Gate, Patience),
     ) -> Course {
         let DialError::Tls(tls_error) = &error else {
             return Course::new(of_dial(&error), error.to_string());
         };
         if tls_error.may_be_unsupported()
-            && let Ok(mut permit) = self.ledger.wait(&endpoint.host, route.address(), Class::Light).await
+            && let Ok((_place, mut permit)) = self.permit(endpoint, route, Class::Light, gate, patience).await
             && !self.is_excluded(&endpoint.host, route)
             && permit.charge(CONNECTION_COST)
         {
@@ -270,6 +334,13 @@ impl Visitor {
         }
         Course::new(of_dial(&error), error.to_string())
     }
+}
+
+/// Where a visit is: its place, at which gate, and how long it would wait for another.
+struct Here<'g> {
+    place: SemaphorePermit<'g>,
+    gate: &'g Gate,
+    patience: Patience,
 }
 
 /// The family of addresses that a visit is to go to.

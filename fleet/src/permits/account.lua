@@ -32,10 +32,10 @@ local function add(key, e)
   redis.call('HSET', key, 'owed', number(math.max(0, owed(account(key)) + e)), 'at', now)
 end
 
--- Keeps a key so long from now, unless it is kept longer already.
+-- Keeps a key so long from now, unless it is kept longer already. One that says nothing any more goes.
 local function keep(key, ms)
-  ms = math.ceil(ms)
-  if ms > 0 and ms > redis.call('PTTL', key) then
+  ms = math.max(1, math.ceil(ms))
+  if ms > redis.call('PTTL', key) then
     redis.call('PEXPIRE', key, string.format('%.0f', ms))
   end
 end

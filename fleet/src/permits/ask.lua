@@ -8,26 +8,28 @@ if redis.call('EXISTS', permit_key) == 1 then
   return { 'granted', 0 }
 end
 
+-- One machine may have many names.
 local server = account(server_key)
-local quiet = server['until'] or 0
-if said.has_address then
-  quiet = math.max(quiet, tonumber(redis.call('HGET', address_key, 'until')) or 0)
-end
+local address = said.has_address and account(address_key) or {}
+local quiet = math.max(server['until'] or 0, address['until'] or 0)
 if quiet > now then
   return { 'left-alone', quiet - now }
 end
 
-local open = 0
-for field, ends in pairs(server) do
-  if field:find('^open:') then
-    if ends > now then
-      open = open + 1
-    else
-      redis.call('HDEL', server_key, field)
+local function open(key, fields)
+  local n = 0
+  for field, ends in pairs(fields) do
+    if field:find('^open:') then
+      if ends > now then
+        n = n + 1
+      else
+        redis.call('HDEL', key, field)
+      end
     end
   end
+  return n
 end
-if open >= said.connections then
+if math.max(open(server_key, server), open(address_key, address)) >= said.connections then
   return { 'not-before', 1000 }
 end
 
@@ -66,6 +68,8 @@ if said.class_spacing then
 end
 keep_account(server_key)
 if said.has_address then
+  redis.call('HSET', address_key, 'open:' .. said.id, now + said.lasting)
+  keep_account(address_key)
   count(subnet_key, said.subnet_spacing)
   keep_account(subnet_key)
 end

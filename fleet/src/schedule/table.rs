@@ -123,10 +123,11 @@ impl Table {
 
     pub(super) fn extend(&mut self, subject: &Subject, token: u64, until: u64) -> Fenced {
         let name = subject.to_string();
-        let held = self.entries.get(&name).filter(|entry| entry.token == token);
-        let Some(old) = held.and_then(|entry| entry.held.as_ref()).map(|held| held.until) else {
+        let Some(entry) = self.entries.get(&name).filter(|entry| entry.token == token) else {
             return self.refuse();
         };
+        // Who settles while its claims are extended does nothing wrong: that is not counted.
+        let Some(old) = entry.held.as_ref().map(|held| held.until) else { return Fenced::Stale };
         self.hold(&name, until.max(old));
         Fenced::Done
     }

@@ -97,6 +97,11 @@ pub(crate) async fn a_settlement_said_again_is_done(bed: &impl Bed) {
     assert_eq!(schedule.settle(&[(&held, Some(seconds(0)))]).await.expect("settles"), done);
     assert_eq!(schedule.settle(&[(&held, Some(seconds(500)))]).await.expect("settles"), done);
     assert_eq!(schedule.extend(&[&held], seconds(9)).await.expect("extends"), [Fenced::Stale]);
+    assert_eq!(
+        schedule.status().await.expect("a status").stale,
+        0,
+        "an extension that crossed the settlement"
+    );
     let again = claim(&schedule).await.remove(0);
     assert_eq!(schedule.settle(&[(&held, None)]).await.expect("settles"), [Fenced::Stale]);
     assert_eq!(schedule.settle(&[(&again, None)]).await.expect("settles"), done);

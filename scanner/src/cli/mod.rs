@@ -1,6 +1,7 @@
 //! The command's arguments, and what its parts have in common: which Redis, and how something is said. A library has it
 //! so that whoever writes such a line for others is held to it by a test.
 
+pub mod exclusions;
 pub mod status;
 pub mod work;
 
@@ -24,6 +25,7 @@ pub struct Line {
 pub enum Command {
     Work(Box<work::Arguments>),
     Status(status::Arguments),
+    Exclusions(exclusions::Arguments),
 }
 
 /// Arguments that do not go together, or name what is not there.

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use electrum::{dial::Dialer, limits::Limits, names::Names};
 use fleet::{
-    Redis,
+    FleetError, Redis,
     exclusions::{LOOKED, Watch},
     permits::Permits,
     schedule::RedisSchedule,
@@ -19,6 +19,7 @@ use fleet::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    time::sleep,
 };
 
 use super::{Shared, Usage, say};
@@ -26,18 +27,28 @@ use crate::{
     aside::Tickets,
     autonomous::Systems,
     caller::Caller,
-    discovery::{Exclusions, InForce},
+    discovery::InForce,
     gate::Gate,
     ledger::Ledger,
     visit::Visitor,
-    work::{Orders, OrdersError, Worker, health::Health, http, metrics::Metrics, worker::Hold},
+    work::{
+        Orders, OrdersError, Worker,
+        health::{Condition, Health},
+        http,
+        metrics::Metrics,
+        worker::{Ended, Hold},
+    },
 };
+
+/// How long Redis may take to hear what is given back, when there is no time any more.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Visit servers for a campaign, together with all others who do.
 ///
 /// Workers share the campaign through Redis: none visits a server that another visits, or too soon after another. Any of
-/// them may be killed; what it held is due again when its lease is over. SIGTERM and Ctrl-C let the visits under way end
-/// and give the others back.
+/// them may be killed; what it held is due again when its lease is over. Nobody is visited before it is known who is to be
+/// left alone: the operator publishes that, or `scanner exclusions`. SIGTERM and Ctrl-C let the visits under way end and
+/// give the others back; the second time, those under way too.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   scanner work --campaign campaign.yaml --redis redis://127.0.0.1:6379
@@ -88,7 +99,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut orders = orders.map_err(|error: OrdersError| Usage(format!("--campaign: {error}")))?;
     orders.concurrency = arguments.concurrency.map_or(orders.concurrency, std::num::NonZeroUsize::get);
     let redis = arguments.shared.redis().map_err(|error| Usage(format!("--redis: {error}")))?;
-    check(&redis).await?;
     let (network, vantage) = (orders.network, orders.scope.vantage.clone());
     let metrics = Arc::new(Metrics::new(network, &vantage, arguments.series)?);
     let health = Arc::new(Health::new());
@@ -106,62 +116,78 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         systems.open(file).map_err(|e| Usage(format!("--geoip {}: {e}", file.display())))?;
     }
     let visitor = Arc::new(visitor(&orders, systems, Permits::new(redis.clone())));
-    let exclusions = follow(Watch::new(redis), Arc::clone(&visitor));
-    if gate.wait(exclusions).await.is_none() {
-        return Ok(());
+    let mut watch = Watch::new(redis.clone());
+    if gate.wait(prepare(&redis, &mut watch, &visitor, &health)).await.transpose()?.is_none() {
+        return ended(Ended::Told, orders.once);
     }
+    tokio::spawn(follow(watch, Arc::clone(&visitor)));
     tracing::info!("{name} works for {} from {vantage}", orders.scope.campaign);
     let (file, place) = (arguments.campaign, vantage.clone());
     let again = move || Orders::read(&file, Some(&place)).map(|orders| orders.seeds);
-    Worker::new(name, schedule, (orders, again), visitor, hold, metrics, health, gate).run().await?;
-    Ok(())
+    let once = orders.once;
+    let worker = Worker::new(name, schedule, (orders, again), visitor, hold, metrics, health, gate);
+    ended(worker.run().await?, once)
 }
 
-/// Redis may only be coming up; what it will never do is said at once.
-async fn check(redis: &Redis) -> anyhow::Result<()> {
-    match redis.check().await {
-        Err(error) if error.is_passing() => tracing::warn!("{error}"),
-        Err(error) => return Err(error.into()),
-        Ok(()) => {}
+/// Who starts a worker for as long as there is work must be told when there still is some.
+fn ended(ended: Ended, once: bool) -> anyhow::Result<()> {
+    match ended {
+        Ended::Told if once => anyhow::bail!("it was told to end before everybody was visited"),
+        Ended::Told | Ended::Done => Ok(()),
     }
-    Ok(())
 }
 
-/// Reads who is to be left alone, before anybody is visited, and from then on whenever that changes.
+/// Waits for what has to be there before anybody is visited: a Redis that can be used, and the rules of who is to be left
+/// alone. Redis may only be coming up; what it will never do is said at once.
+async fn prepare(
+    redis: &Redis,
+    watch: &mut Watch,
+    visitor: &Visitor,
+    health: &Arc<Health>,
+) -> Result<(), FleetError> {
+    let (mut waiting, mut said, mut unreadable) = (None, String::new(), None);
+    loop {
+        let asked = async {
+            redis.check().await?;
+            watch.changed().await
+        };
+        let (condition, why) = match asked.await {
+            Ok(Some(rules)) => match take(&rules, visitor) {
+                Ok(()) => return Ok(()),
+                Err(reason) => (Condition::ExclusionsUnknown, unreadable.insert(reason).clone()),
+            },
+            Ok(None) => {
+                let unpublished = || Condition::ExclusionsUnknown.advice().to_owned();
+                (Condition::ExclusionsUnknown, unreadable.clone().unwrap_or_else(unpublished))
+            }
+            Err(FleetError::Away(error)) => (Condition::RedisAway, FleetError::Away(error).to_string()),
+            Err(error) => return Err(error),
+        };
+        if why != said {
+            tracing::warn!("nobody is visited before it is known who is to be left alone: {why}");
+            said = why;
+        }
+        let again = health.waits(condition);
+        drop(waiting.replace(again));
+        sleep(LOOKED).await;
+    }
+}
+
+/// Takes in each change of who is to be left alone. While Redis is away what was known holds.
 async fn follow(mut watch: Watch, visitor: Arc<Visitor>) {
     loop {
-        match watch.changed().await {
-            Ok(rules) => match take(rules, &visitor) {
-                Ok(()) => break,
-                Err(reason) => tracing::error!("nobody is visited before it is mended: exclusions, {reason}"),
-            },
-            Err(error) => {
-                tracing::warn!("nobody is visited before it is known who is to be left alone: {error}");
-            }
+        sleep(LOOKED).await;
+        if let Ok(Some(rules)) = watch.changed().await
+            && let Err(reason) = take(&rules, &visitor)
+        {
+            tracing::error!("the rules before still hold: exclusions, {reason}");
         }
-        tokio::time::sleep(LOOKED).await;
     }
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(LOOKED).await;
-            // While Redis is away what was known holds.
-            if let Ok(rules) = watch.changed().await
-                && let Err(reason) = take(rules, &visitor)
-            {
-                tracing::error!("the rules before still hold: exclusions, {reason}");
-            }
-        }
-    });
 }
 
 /// A wish that cannot be read would protect nobody.
-fn take(rules: Option<String>, visitor: &Visitor) -> Result<(), String> {
-    let Some(rules) = rules else { return Ok(()) };
-    let (exclusions, problems) = Exclusions::parse(&rules).map_err(|error| error.to_string())?;
-    if let Some(problem) = problems.described().first() {
-        return Err(problem.to_string());
-    }
-    visitor.exclusions.replace(exclusions);
+fn take(rules: &str, visitor: &Visitor) -> Result<(), String> {
+    visitor.exclusions.replace(super::exclusions::read(rules)?);
     Ok(())
 }
 
@@ -183,18 +209,24 @@ fn visitor(orders: &Orders, systems: Systems, permits: Permits) -> Visitor {
     }
 }
 
-/// The first signal ends the work in good order, the second ends the process.
+/// The first signal ends the work in good order; the second ends it now, and gives back what can be given back.
 fn close_when_told(gate: Gate) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
+        let mut told = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        told().await;
         tracing::info!("the visits under way end, the others are given back");
         gate.close();
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(1);
-        }
+        told().await;
+        tracing::info!("the visits under way are given back too");
+        gate.shut();
+        let _ = tokio::time::timeout(LAST, told()).await;
+        std::process::exit(1);
     })
 }

@@ -33,6 +33,8 @@ pub struct Frontier {
 #[derive(Clone, Debug)]
 struct Known {
     server: Server,
+    /// The address claimed for its name by who introduced it.
+    claimed_ip: Option<IpAddr>,
     /// Places in `sources`; the first introduced it.
     sources: Vec<usize>,
     /// The place of the server whose gossip introduced it. Always an earlier place, so there are no rings.
@@ -144,6 +146,12 @@ impl Frontier {
         self.places.get(host).map(|place| &self.known[*place].server)
     }
 
+    /// The address that was claimed for the name of a host by who introduced it.
+    #[must_use]
+    pub fn claimed_ip(&self, host: &Host) -> Option<IpAddr> {
+        self.places.get(host).and_then(|place| self.known[*place].claimed_ip)
+    }
+
     /// Every known server, in the order in which they became known.
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
         self.known.iter().map(|known| &known.server)
@@ -226,7 +234,8 @@ impl Frontier {
         let mut server = listing.server;
         let left_out = server.truncate(self.most_endpoints(speaker));
         self.places.insert(server.host().clone(), self.known.len());
-        self.known.push(Known { server, sources: Vec::new(), parent: speaker.server, progeny: 0 });
+        let (claimed_ip, parent) = (listing.claimed_ip, speaker.server);
+        self.known.push(Known { server, claimed_ip, sources: Vec::new(), parent, progeny: 0 });
         self.remember(speaker, self.known.len() - 1);
         left_out
     }

@@ -24,13 +24,31 @@ impl Sought {
     fn subnet(&self) -> Option<Subnet> {
         self.address.map(Subnet::from)
     }
+
+    /// The account of its address, where that is another than its own.
+    fn by_address(&self) -> Option<Host> {
+        self.address.map(Host::Address).filter(|host| *host != self.server)
+    }
 }
 
-#[derive(Debug, Default)]
+/// Spacings are shorter than this: who was visited longer ago may be visited.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// Accounts, before it is looked for the first time which say nothing any more.
+const MANY: usize = 4_096;
+
+#[derive(Debug)]
 pub(super) struct Accounts {
     servers: HashMap<Host, Account>,
     subnets: HashMap<Subnet, Account>,
     systems: HashMap<u32, Instant>,
+    /// So many accounts, and it is looked again which say nothing any more.
+    many: usize,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { servers: HashMap::new(), subnets: HashMap::new(), systems: HashMap::new(), many: MANY }
+    }
 }
 
 /// What is known of a server, of an address that several servers may share, or of a neighbourhood.
@@ -52,6 +70,15 @@ impl Account {
     fn next(&self, spacing: Duration, room: f64, now: Instant) -> Instant {
         let spaced = self.last.map_or(now, |last| last + spacing);
         spaced.max(self.balance.when(room, now))
+    }
+
+    /// Whether it would be the same to have no account.
+    fn says_nothing(&self, now: Instant) -> bool {
+        self.open == 0
+            && self.last.is_none_or(|last| last + REMEMBERED <= now)
+            && self.due.values().all(|due| *due <= now)
+            && self.quiet.is_over(now)
+            && self.balance.when(0.0, now) <= now
     }
 
     fn open(&mut self, set_aside: f64, now: Instant) {
@@ -77,13 +104,28 @@ impl Accounts {
         accounts.filter_map(|host| self.servers.get(host)?.quiet.until(now)).max()
     }
 
+    /// Who is visited is chosen by strangers, so that nothing may be kept for ever.
+    fn tidy(&mut self, now: Instant) {
+        if self.servers.len() + self.subnets.len() + self.systems.len() < self.many {
+            return;
+        }
+        self.servers.retain(|_, account| !account.says_nothing(now));
+        self.subnets.retain(|_, account| !account.says_nothing(now));
+        self.systems.retain(|_, last| *last + REMEMBERED > now);
+        let left = self.servers.len() + self.subnets.len() + self.systems.len();
+        self.many = MANY.max(2 * left);
+    }
+
     /// Whether a connection may be opened now.
     pub(super) fn check(&mut self, sought: &Sought, bounds: &Bounds, now: Instant) -> Result<(), Denied> {
         if let Some(until) = self.quiet_until(sought, now) {
             return Err(Denied::LeftAlone(until));
         }
+        self.tidy(now);
+        // One machine may have many names.
+        let at_address = sought.by_address().and_then(|host| self.servers.get(&host)).map_or(0, |at| at.open);
         let account = self.server(&sought.server, now);
-        if account.open >= bounds.connections {
+        if account.open.max(at_address) >= bounds.connections {
             return Err(Denied::NotBefore(now + Duration::from_secs(1)));
         }
         if bounds.spared {
@@ -111,6 +153,9 @@ impl Accounts {
         if let Some(spacing) = class.spacing() {
             account.due.insert(class, now + spacing);
         }
+        if let Some(host) = sought.by_address() {
+            self.server(&host, now).open += 1;
+        }
         if let Some(subnet) = sought.subnet() {
             self.subnet(subnet, now).open(class.set_aside(), now);
         }
@@ -131,6 +176,10 @@ impl Accounts {
     pub(super) fn close(&mut self, sought: &Sought, now: Instant) {
         let server = self.server(&sought.server, now);
         server.open = server.open.saturating_sub(1);
+        if let Some(host) = sought.by_address() {
+            let address = self.server(&host, now);
+            address.open = address.open.saturating_sub(1);
+        }
         if let Some(subnet) = sought.subnet() {
             let subnet = self.subnet(subnet, now);
             subnet.open = subnet.open.saturating_sub(1);
@@ -140,9 +189,39 @@ impl Accounts {
     /// The server said stop, under its name and at its address.
     pub(super) fn leave_alone(&mut self, sought: &Sought, now: Instant) {
         self.server(&sought.server, now).quiet.begin(now);
-        let by_address = sought.address.map(Host::Address).filter(|host| *host != sought.server);
-        if let Some(host) = by_address {
+        if let Some(host) = sought.by_address() {
             self.server(&host, now).quiet.begin(now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sought(n: u32) -> Sought {
+        let address = IpAddr::from((u32::from_be_bytes([198, 0, 0, 0]) + (n << 8)).to_be_bytes());
+        let server = format!("s{n}.example").parse().expect("a host");
+        Sought { server, address: Some(address), system: Some(n), class: Class::Light }
+    }
+
+    #[test]
+    fn accounts_that_say_nothing_any_more_go() {
+        let (mut accounts, start) = (Accounts::default(), Instant::now());
+        let bounds = super::super::Politeness::default().bounds("8.8.8.8".parse().ok());
+        let mut most = 0;
+        accounts.open(&sought(0), start);
+        accounts.leave_alone(&sought(1), start);
+        for n in 2..20_000 {
+            // One a minute, so that a day sees 1,440.
+            let now = start + Duration::from_secs(60) * n;
+            accounts.check(&sought(n), &bounds, now).expect("nobody was there");
+            accounts.open(&sought(n), now);
+            accounts.close(&sought(n), now);
+            most = most.max(accounts.servers.len() + accounts.subnets.len() + accounts.systems.len());
+        }
+        assert!(most < 6 * MANY, "{most}");
+        assert_eq!(accounts.servers[&sought(0).server].open, 1, "its connection is still open");
+        assert!(!accounts.servers.contains_key(&sought(1).server), "it was left alone for an hour, days ago");
     }
 }

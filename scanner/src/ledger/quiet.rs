@@ -37,6 +37,11 @@ impl Quiet {
         self.0 = Some(Kept { until, length: FIRST_QUIET });
     }
 
+    /// Whether it counts no more, not even if it says stop again.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.0.is_none_or(|kept| kept.until + kept.length <= now)
+    }
+
     /// Until when to stay away.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
         self.0.map(|kept| kept.until).filter(|until| *until > now)

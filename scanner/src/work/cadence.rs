@@ -104,14 +104,35 @@ impl Cadence {
         let now = now.to_zoned(self.zone.clone());
         self.quiet.iter().filter_map(|quiet| quiet.until(&now)).max()
     }
+
+    /// How long until the next quiet hours begin; none where there are none.
+    #[must_use]
+    pub fn until_quiet(&self, now: Timestamp) -> Option<Duration> {
+        let zoned = now.to_zoned(self.zone.clone());
+        let begins = self.quiet.iter().filter_map(|quiet| quiet.next(&zoned)).min()?;
+        begins.duration_since(now).try_into().ok()
+    }
 }
 
 impl Quiet {
+    /// When it begins the next time.
+    fn next(&self, now: &Zoned) -> Option<Timestamp> {
+        (0..=7).find_map(|days| {
+            let day = now.date().checked_add(days.days()).ok()?;
+            let begins = day.to_datetime(self.from).to_zoned(now.time_zone().clone()).ok()?;
+            (self.is_on(day.weekday()) && begins > *now).then(|| begins.timestamp())
+        })
+    }
+
+    fn is_on(&self, day: Weekday) -> bool {
+        self.days.is_empty() || self.days.contains(&day)
+    }
+
     /// When it ends, if it lasts now. One that began yesterday may last past midnight.
     fn until(&self, now: &Zoned) -> Option<Timestamp> {
         [0, 1].into_iter().find_map(|days_ago| {
             let day = now.date().checked_sub(days_ago.days()).ok()?;
-            if !self.days.is_empty() && !self.days.contains(&day.weekday()) {
+            if !self.is_on(day.weekday()) {
                 return None;
             }
             let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
@@ -173,6 +194,19 @@ mod tests {
         assert_eq!(until("2026-11-28T04:59:59Z").as_deref(), Some("2026-11-28T05:00:00Z"));
         assert_eq!(until("2026-11-28T05:00:00Z"), None);
         assert_eq!(until("2026-11-28T21:30:00Z"), None, "Saturday's night is not quiet");
+    }
+
+    #[test]
+    fn quiet_hours_are_seen_coming() {
+        let until = |cadence: &Cadence, now: &str| {
+            cadence.until_quiet(now.parse().expect("a time")).map(|until| until.as_secs() / 60)
+        };
+        let fridays = cadence(&[("22:00", "06:00", &[Day::Fri]), ("09:00", "17:00", &[Day::Mon])]);
+        assert_eq!(until(&fridays, "2026-11-27T20:50:00Z"), Some(10));
+        assert_eq!(until(&fridays, "2026-11-27T21:00:00Z"), Some(60 * (24 + 24 + 11)), "Monday's is next");
+        let daily = cadence(&[("09:00", "17:00", &[])]);
+        assert_eq!(until(&daily, "2026-11-27T08:00:00Z"), Some(60 * 24), "this one has begun");
+        assert_eq!(until(&cadence(&[]), "2026-11-27T08:00:00Z"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use electrum::{Host, guard::Guard};
 use fleet::{
     FleetError,
-    schedule::{Claim, Enrolment, Lane, MOST_RECORD, Schedule, Subject},
+    schedule::{Claim, Enrolment, Lane, MOST_RECORD, MOST_WORDS, Schedule, Subject},
 };
 
 use super::{
@@ -19,9 +19,6 @@ use super::{
     telling::Telling,
 };
 use crate::discovery::{Caps, Frontier, Listing, Refusals, Server, Source};
-
-/// Words that are dealt with at a time.
-const WORDS: usize = 200;
 
 /// What discovery begins with.
 #[derive(Clone, Debug)]
@@ -43,6 +40,8 @@ pub(crate) struct Discovered {
     pub(crate) new: usize,
     /// Servers that are on it now.
     pub(crate) known: usize,
+    /// Whether as much was told as there is room for: somebody may have been turned away.
+    pub(crate) full: bool,
     /// What was turned away.
     pub(crate) refused: Refusals,
 }
@@ -50,16 +49,17 @@ pub(crate) struct Discovered {
 impl Discovered {
     /// When to come again, the interval being so long.
     pub(crate) fn again(&self, interval: Duration) -> Duration {
-        if self.new > 0 { interval.min(CRAWLING) } else { interval }
+        if self.new > 0 || self.full { interval.min(CRAWLING) } else { interval }
     }
 }
 
-/// Makes a round.
+/// Makes a round. Where everybody is visited `once`, who left a lane does not come back to it.
 pub(crate) async fn discover<S: Schedule>(
     schedule: &S,
     claim: &Claim,
     seeds: &Seeds,
     cadence: &Cadence,
+    once: bool,
 ) -> Result<Discovered, FleetError> {
     let mut book = Book::new(seeds.caps);
     book.restore(entries(schedule).await?);
@@ -68,22 +68,30 @@ pub(crate) async fn discover<S: Schedule>(
         let listings = servers.iter().cloned().map(Listing::from);
         refused.merge(&book.admit(source, None, listings, |_| true));
     }
-    let words = schedule.told(WORDS).await?;
+    let words = schedule.told(MOST_WORDS).await?;
     for word in &words {
         // Nobody but workers leaves words; one of another version may.
         let Ok(telling) = serde_json::from_slice::<Telling>(word) else { continue };
+        // What somebody unknown brings in could be held against nobody.
+        if book.frontier.get(&telling.teller).is_none() {
+            continue;
+        }
         let (source, met_at) = (Source::Peer(telling.teller.clone()), telling.met_at);
         let admissible = |ip: IpAddr| seeds.guard.check_told(ip, met_at).is_ok();
         refused.merge(&book.admit(&source, met_at, telling.listings(), admissible));
     }
-    let changed = book.changed().map(|(host, entry)| Enrolment {
-        subject: Subject::Server(host.clone()),
-        listing: listing(entry),
-        lanes: seeds.lanes.iter().map(|lane| (*lane, cadence.first(*lane, rand::random()))).collect(),
+    let enrolments = book.entries().filter_map(|(host, entry, before)| {
+        // Where they are visited again and again all are told of, since a lane may be a new one. Who is in it stays as it is.
+        let lanes = if before.is_none() || !once { &*seeds.lanes } else { &[] };
+        (!lanes.is_empty() || before != Some(&entry)).then(|| Enrolment {
+            subject: Subject::Server(host.clone()),
+            listing: listing(entry),
+            lanes: lanes.iter().map(|lane| (*lane, cadence.first(*lane, rand::random()))).collect(),
+        })
     });
-    let new = schedule.enrol(&changed.collect::<Vec<_>>()).await?;
+    let new = schedule.enrol(&enrolments.collect::<Vec<_>>()).await?;
     schedule.forget(claim, words.len()).await?;
-    Ok(Discovered { new, known: book.frontier.len(), refused })
+    Ok(Discovered { new, known: book.frontier.len(), full: words.len() >= MOST_WORDS, refused })
 }
 
 /// What the schedule keeps of a server. Of names as long as can be the last tellers and endpoints are left out.
@@ -126,18 +134,11 @@ struct Book {
     entries: HashMap<Host, Entry>,
     next: u32,
     met: HashMap<Host, IpAddr>,
-    claimed: HashMap<Host, IpAddr>,
 }
 
 impl Book {
     fn new(caps: Caps) -> Self {
-        Self {
-            frontier: Frontier::new(caps),
-            entries: HashMap::new(),
-            next: 0,
-            met: HashMap::new(),
-            claimed: HashMap::new(),
-        }
+        Self { frontier: Frontier::new(caps), entries: HashMap::new(), next: 0, met: HashMap::new() }
     }
 
     /// Makes the frontier as it was: everybody is told of again by those who did, in the order in which they did.
@@ -163,24 +164,18 @@ impl Book {
         if let (Source::Peer(host), Some(ip)) = (source, met_at) {
             self.met.insert(host.clone(), ip);
         }
-        let (frontier, claimed) = (&mut self.frontier, &mut self.claimed);
-        let listings = listings.inspect(|listing| {
-            if let Some(ip) = listing.claimed_ip {
-                claimed.entry(listing.server.host().clone()).or_insert(ip);
-            }
-        });
-        frontier.admit(source, listings, admissible).refused
+        self.frontier.admit(source, listings, admissible).refused
     }
 
-    /// The servers of which more is known than the schedule has, new ones among them.
-    fn changed(&self) -> impl Iterator<Item = (&Host, Entry)> {
+    /// Every server, and what the schedule has of it, where it has it.
+    fn entries(&self) -> impl Iterator<Item = (&Host, Entry, Option<&Entry>)> {
         let mut next = self.next;
-        self.frontier.servers().filter_map(move |server| {
+        self.frontier.servers().map(move |server| {
             let (host, before) = (server.host(), self.entries.get(server.host()));
             let order = before.map_or(next, |entry| entry.order);
             let entry = self.entry(server, before, order);
             next += u32::from(before.is_none());
-            (before != Some(&entry)).then_some((host, entry))
+            (host, entry, before)
         })
     }
 
@@ -192,16 +187,12 @@ impl Book {
         });
         let tellers: BTreeSet<IpAddr> =
             before.into_iter().flat_map(|entry| entry.tellers.clone()).chain(met).collect();
-        let claimed_ip = match before {
-            Some(entry) => entry.claimed_ip,
-            None => self.claimed.get(server.host()).copied(),
-        };
         let most = self.frontier.caps().sources_per_server;
         Entry {
             order,
             endpoints: server.endpoints().clone(),
             sources,
-            claimed_ip,
+            claimed_ip: self.frontier.claimed_ip(server.host()),
             tellers: tellers.into_iter().take(most).collect(),
         }
     }

@@ -43,10 +43,13 @@ async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
     let condition = shared.0.condition();
     let ready = matches!(condition, Condition::Working | Condition::QuietHours | Condition::Abstaining);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, format!("{}\n", condition.name()))
+    let advice = if ready { "" } else { condition.advice() };
+    let colon = if advice.is_empty() { "" } else { ": " };
+    (status, format!("{}{colon}{advice}\n", condition.name()))
 }
 
 async fn exposition(State(shared): State<Shared>) -> Response {
+    shared.1.stands(shared.0.condition());
     match shared.1.text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),

@@ -184,9 +184,13 @@ impl Metrics {
         self.claims.with_label_values(&[lane.name()]).inc();
     }
 
-    /// The worker holds so many claims and is in this condition.
-    pub(crate) fn turned(&self, condition: Condition, held: usize) {
+    /// The worker holds so many claims.
+    pub(crate) fn holds(&self, held: usize) {
         self.held.set(i64::try_from(held).unwrap_or(i64::MAX));
+    }
+
+    /// The worker is in this condition.
+    pub(crate) fn stands(&self, condition: Condition) {
         for one in Condition::ALL {
             self.condition.with_label_values(&[one.name()]).set(i64::from(one == condition));
         }

@@ -19,6 +19,7 @@ pub mod orders;
 mod persistence;
 mod task;
 mod telling;
+mod upkeep;
 pub mod worker;
 
 pub use orders::{Orders, OrdersError};

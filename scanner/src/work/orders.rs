@@ -106,19 +106,20 @@ impl Orders {
             crds::yaml::read(&text).map_err(|reason| OrdersError::Form { path: file.to_owned(), reason })?;
         let beside = |name: &str| {
             let path = file.with_file_name(format!("seeds-{name}"));
-            std::fs::read_to_string(&path).map_err(|error| OrdersError::File { path, error })
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
         Self::of(&campaign, vantage, beside)
     }
 
-    /// What a campaign asks of a vantage; `seeds_of` gives the text of a source that names a ConfigMap.
+    /// What a campaign asks of a vantage; `seeds_of` gives the text of a source that names a ConfigMap, or says why there
+    /// is none. A source that cannot be read names nobody, and the others are used: it may be there the next time.
     ///
     /// # Errors
     /// [`OrdersError`].
     pub fn of(
         campaign: &ScanCampaign,
         vantage: Option<&str>,
-        seeds_of: impl Fn(&str) -> Result<String, OrdersError>,
+        seeds_of: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, OrdersError> {
         let spec = &campaign.spec;
         let network = spec.network;
@@ -129,15 +130,20 @@ impl Orders {
             lists.push((Source::Bundled(network), bundled(network)));
         }
         for source in &discovery.sources {
-            let text =
-                if source.seeds_from.is_some() { seeds_of(&source.name)? } else { source.seeds.join("\n") };
-            let field = || format!("spec.discovery.sources[{}]", source.name);
-            lists.push((Source::Seeds(source.name.clone()), servers(&text, network, field)?));
+            let text = match source.seeds_from {
+                Some(_) => seeds_of(&source.name),
+                None => Ok(source.seeds.join("\n")),
+            };
+            match text.and_then(|text| servers(&text, network, &source.name)) {
+                Ok(servers) => lists.push((Source::Seeds(source.name.clone()), servers)),
+                Err(reason) => tracing::warn!("without the source {}: {reason}", source.name),
+            }
         }
         let profile = profile(spec.probes.profile);
         let deep = (profile == Profile::Deep).then_some(Lane::Deep);
         let watch = spec.schedule.watch.then_some(Lane::Watch);
         let lanes: Vec<Lane> = [Lane::Liveness].into_iter().chain(deep).chain(watch).collect();
+        let once = spec.mode == campaign::Mode::Once;
         let count = |n: i32| usize::try_from(n).unwrap_or_default();
         let caps = Caps {
             total: count(discovery.max_servers),
@@ -155,7 +161,7 @@ impl Orders {
             cadence: Cadence::of(&spec.schedule)?,
             seeds: Seeds { lists, caps, guard, lanes: lanes.clone() },
             lanes: [Lane::Discovery].into_iter().chain(lanes).collect(),
-            once: spec.mode == campaign::Mode::Once,
+            once,
             politeness: politeness(&spec.politeness.budgets),
             follow_peers: discovery.crawl_peers,
             name: client_name(&spec.politeness, network)?,
@@ -191,11 +197,10 @@ fn choose<'a>(
     }
 }
 
-fn servers(text: &str, network: Network, field: impl Fn() -> String) -> Result<Vec<Server>, OrdersError> {
-    let seeds = parse_seeds(text, network)
-        .map_err(|error| OrdersError::Field { field: field(), reason: error.to_string() })?;
+fn servers(text: &str, network: Network, source: &str) -> Result<Vec<Server>, String> {
+    let seeds = parse_seeds(text, network).map_err(|error| error.to_string())?;
     for problem in seeds.problems.described() {
-        tracing::warn!("{}: {problem}", field());
+        tracing::warn!("the source {source}: {problem}");
     }
     Ok(seeds.servers)
 }

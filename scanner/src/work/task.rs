@@ -16,22 +16,46 @@ use fleet::{
 };
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{cadence::WATCH, entry::Entry, persistence::persist, telling::Telling, worker::Worker};
+use super::{
+    cadence::{CRAWLING, WATCH},
+    entry::Entry,
+    telling::Telling,
+    worker::Worker,
+};
 use crate::{
     acquaintance::Acquaintance,
     agenda::{Agenda, Profile, itineraries, lookout},
     objects::Objects,
-    origin::Origin,
     probe::Offer,
     sweep::is_in_vain,
     term::Watch,
-    visit::Visited,
+    visit::{Missed, Patience, Visited},
 };
 
 /// The name under which a campaign keeps what all servers are asked about.
 const OBJECTS: &str = "objects";
+
+/// How long the first visit of a claim waits for its turn. One network in which all servers are must not keep all others
+/// from being visited; but a light visit to a neighbour of some who owe all they may waits for a minute, and must not be
+/// sent away each time.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2 * 60);
+/// How long the others wait: in that time a server forgets whatever it is owed.
+const PATIENCE: Duration = Duration::from_secs(12 * 60);
+/// Where there was no room for a word, it is said again so soon.
+const NO_ROOM: Duration = Duration::from_secs(2);
+
+/// How a claim ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attended {
+    /// All was done that was to be done.
+    Done,
+    /// Others may go on at once.
+    GivenBack,
+    /// There are too many before it: later.
+    Crowded,
+}
 
 /// A claim that this worker holds, as long as it does.
 #[derive(Debug)]
@@ -72,7 +96,7 @@ impl Told {
     }
 }
 
-/// Visits a server that is claimed; gives whether all was done that was to be done.
+/// Visits a server that is claimed.
 ///
 /// # Errors
 /// Where something could not be reported.
@@ -80,7 +104,7 @@ pub(super) async fn attend<S: Schedule + 'static>(
     worker: &Worker<S>,
     held: &Held,
     host: &Host,
-) -> Result<bool, FleetError> {
+) -> Result<Attended, FleetError> {
     let claim = &held.claim;
     let Ok(entry) = serde_json::from_slice::<Entry>(&claim.listing) else {
         let key = Subject::Server(host.clone()).to_string();
@@ -88,39 +112,40 @@ pub(super) async fn attend<S: Schedule + 'static>(
     };
     let mut acquaintance: Acquaintance = serde_json::from_slice(&claim.record).unwrap_or_default();
     let origin = entry.origin();
-    let mut number = 0;
+    let (mut number, mut politeness) = (0, FIRST_PATIENCE);
     for (endpoint, agenda) in agendas(worker, claim.lane, &entry, &mut acquaintance).await? {
-        if held.is_over() || worker.gate.is_closed() {
-            return Ok(false);
+        if held.is_over() || worker.gate.is_closed() || worker.is_quiet() {
+            return Ok(Attended::GivenBack);
         }
-        let Some(visited) = visit(worker, &endpoint, &agenda, &origin).await else {
-            if worker.gate.is_closed() {
-                return Ok(false);
+        let patience = Patience { politeness, by: worker.until_quiet().map(|quiet| Instant::now() + quiet) };
+        let visiting =
+            worker.visitor.visit_within(&endpoint, &agenda, origin.clone(), &worker.gate, patience);
+        let visited = match visiting.await {
+            Ok(visited) => visited,
+            Err(Missed::Closed) => return Ok(Attended::GivenBack),
+            Err(Missed::Crowded) if number == 0 => {
+                worker.metrics.skipped();
+                return Ok(Attended::Crowded);
             }
-            worker.metrics.skipped();
-            continue;
+            Err(Missed::LeftAlone | Missed::NotDue | Missed::NoTicket | Missed::Crowded) => {
+                worker.metrics.skipped();
+                continue;
+            }
         };
+        worker.health.progressed();
+        politeness = PATIENCE;
         number += 1;
         if report(worker, held, number, &visited, &mut acquaintance).await? == Fenced::Stale {
             break;
         }
-        hear(worker, &visited).await;
+        if !hear(worker, held, &visited).await? {
+            return Ok(Attended::GivenBack);
+        }
         if is_in_vain(&visited.visit) {
             break;
         }
     }
-    Ok(true)
-}
-
-async fn visit<S: Schedule + 'static>(
-    worker: &Worker<S>,
-    endpoint: &Endpoint,
-    agenda: &Agenda,
-    origin: &Origin,
-) -> Option<Visited> {
-    let visited = worker.visitor.visit(endpoint, agenda, origin.clone(), &worker.gate).await?;
-    worker.health.progressed();
-    Some(visited)
+    Ok(Attended::Done)
 }
 
 /// What is to be done, visit by visit.
@@ -136,7 +161,8 @@ async fn agendas<S: Schedule + 'static>(
     let plan = |profile| itineraries(profile, &endpoints, acquaintance, series, Timestamp::now());
     let planned = match lane {
         Lane::Watch => {
-            let watch = Agenda::Watch(Watch::lasting(WATCH));
+            let watch = Watch::lasting(worker.until_quiet().map_or(WATCH, |quiet| quiet.min(WATCH)));
+            let watch = Agenda::Watch(watch);
             return Ok(lookout(acquaintance).map(|endpoint| (endpoint.clone(), watch)).into_iter().collect());
         }
         Lane::Liveness | Lane::Discovery => plan(Profile::Light),
@@ -183,7 +209,7 @@ async fn objects_are_known<S: Schedule + 'static>(worker: &Worker<S>) -> Result<
     if known.get().is_some() {
         return Ok(true);
     }
-    let kept = persist(&worker.gate, &worker.metrics, || worker.schedule.kept(OBJECTS)).await?;
+    let kept = worker.persist(|| worker.schedule.kept(OBJECTS)).await?;
     if let Some(objects) = kept.and_then(|kept| serde_json::from_slice::<Objects>(&kept).ok()) {
         known.get_or_init(|| objects.into());
     }
@@ -203,7 +229,7 @@ async fn report<S: Schedule + 'static>(
     acquaintance.take(visit);
     let doubtful = match up {
         Some(up) => worker.in_doubt(|doubt| {
-            doubt.visited(was_up, up);
+            doubt.visited(&visit.endpoint.host, was_up, up);
             !up && doubt.is_in_order()
         }),
         None => false,
@@ -212,14 +238,14 @@ async fn report<S: Schedule + 'static>(
     if let Some(objects) = visited.objects.as_ref().filter(|objects| !objects.outputs.is_empty()) {
         let found = serde_json::to_vec(objects).unwrap_or_default();
         // Where another found some before, theirs are asked about.
-        persist(&worker.gate, &worker.metrics, || worker.schedule.keep(OBJECTS, &found)).await?;
+        worker.persist(|| worker.schedule.keep(OBJECTS, &found)).await?;
     }
     let record = serde_json::to_vec(acquaintance).unwrap_or_default();
     let report = || {
         let report = Report { number, visit, doubtful, up, record: &record };
         worker.schedule.report(&held.claim, report)
     };
-    let reported = persist(&worker.gate, &worker.metrics, report).await;
+    let reported = worker.persist(report).await;
     match reported {
         Ok(Fenced::Done) => {}
         Ok(Fenced::Stale) => {
@@ -232,25 +258,34 @@ async fn report<S: Schedule + 'static>(
     reported
 }
 
-/// Passes on what was said of others. Where that fails it is said again the next time.
-async fn hear<S: Schedule + 'static>(worker: &Worker<S>, visited: &Visited) {
+/// Passes on what was said of others. Where there is no room for it, it is said again at the next visit; where there will be
+/// none, it waits for room. False where it waited in vain.
+async fn hear<S: Schedule + 'static>(
+    worker: &Worker<S>,
+    held: &Held,
+    visited: &Visited,
+) -> Result<bool, FleetError> {
     if !worker.orders.follow_peers {
-        return;
+        return Ok(true);
     }
     let most = worker.orders.seeds.caps.per_source;
-    let Some(telling) = Telling::of(visited, worker.orders.network, most) else { return };
+    let Some(telling) = Telling::of(visited, worker.orders.network, most) else { return Ok(true) };
     let digest = telling.digest();
     if !worker.told.is_news(&telling.teller, digest) {
-        return;
+        return Ok(true);
     }
     for word in telling.words(MOST_RECORD) {
-        match worker.schedule.tell(&word).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => return worker.metrics.redis_failed(error.class()),
+        while !worker.persist(|| worker.schedule.tell(&word)).await? {
+            if !worker.orders.once || held.is_over() {
+                return Ok(true);
+            }
+            if worker.gate.wait(sleep(NO_ROOM)).await.is_none() {
+                return Ok(false);
+            }
         }
     }
     worker.told.note(telling.teller, digest);
+    Ok(true)
 }
 
 /// Whether a server is up by a visit; none where it says nothing of that.
@@ -266,9 +301,20 @@ fn is_up(visit: &Visit) -> Option<bool> {
 }
 
 /// How long until it is due again; none where it was to be visited once.
-pub(super) fn due_again<S: Schedule + 'static>(worker: &Worker<S>, held: &Held) -> Option<Duration> {
-    let next = worker.orders.cadence.next(held.claim.lane, held.since.elapsed(), rand::random());
-    (!worker.orders.once).then_some(next)
+pub(super) fn due_again<S: Schedule + 'static>(
+    worker: &Worker<S>,
+    held: &Held,
+    attended: Attended,
+) -> Option<Duration> {
+    match attended {
+        Attended::Done if worker.orders.once => None,
+        Attended::Done => {
+            Some(worker.orders.cadence.next(held.claim.lane, held.since.elapsed(), rand::random()))
+        }
+        Attended::GivenBack => Some(Duration::ZERO),
+        // Not all at once again.
+        Attended::Crowded => Some(CRAWLING.mul_f64(rand::random_range(0.5..1.5))),
+    }
 }
 
 #[cfg(test)]

@@ -23,14 +23,11 @@ use super::{
     health::{Condition, Health},
     metrics::Metrics,
     orders::{Orders, OrdersError},
-    persistence::{condition, persist},
+    persistence::condition,
     task::{Held, Told, attend, due_again},
 };
 use crate::{
-    agenda::Agenda,
     gate::Gate,
-    origin::Origin,
-    probe::Offer,
     sweep::{GRACE, PREPARED_PER_PLACE},
     visit::Visitor,
 };
@@ -41,10 +38,10 @@ const IDLE: Duration = Duration::from_millis(250);
 const ABSTAINING: Duration = Duration::from_secs(5);
 /// After Redis failed, it is asked again so soon.
 const FAILED: Duration = Duration::from_secs(1);
-/// From one look at the schedule, for the metrics, to the next.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// From one visit of the canaries to the next.
-const CANARY_EVERY: Duration = Duration::from_secs(60);
+/// Watches at once. They last for an hour and take no place meanwhile, so they count apart from all other visits.
+const MOST_WATCHES: usize = 2_000;
+/// Where everybody is visited once, somebody looks so soon whether there is somebody more.
+const ONCE_AGAIN: Duration = Duration::from_secs(10);
 
 /// How a worker holds on to what it claims.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +58,15 @@ impl Default for Hold {
     }
 }
 
+/// Why a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everybody was visited, where once is enough.
+    Done,
+    /// It was told to.
+    Told,
+}
+
 /// How the seeds are read again: lists of them change while a campaign runs.
 type SeedsAgain = Box<dyn Fn() -> Result<Seeds, OrdersError> + Send + Sync>;
 
@@ -75,7 +81,7 @@ pub struct Worker<S> {
     pub(super) health: Arc<Health>,
     pub(super) gate: Gate,
     pub(super) told: Told,
-    hold: Hold,
+    pub(super) hold: Hold,
     doubt: Mutex<Doubt>,
     held: Mutex<HashMap<u64, Arc<Held>>>,
 }
@@ -115,14 +121,14 @@ impl<S: Schedule + 'static> Worker<S> {
     ///
     /// # Errors
     /// Where waiting does not help.
-    pub async fn run(self: Arc<Self>) -> Result<(), FleetError> {
+    pub async fn run(self: Arc<Self>) -> Result<Ended, FleetError> {
         let keeper = tokio::spawn(Arc::clone(&self).keep());
         let observer = tokio::spawn(Arc::clone(&self).observe());
         let worked = self.work().await;
         observer.abort();
         keeper.abort();
         // What the others are not told they take for open and spent until it expires.
-        let _ = timeout(GRACE, self.visitor.ledger.told()).await;
+        let _ = timeout(GRACE, self.gate.unless_shut(self.visitor.ledger.told())).await;
         let left = self.schedule.leave(&self.name).await;
         if let Err(error) = left {
             tracing::warn!("left without a word: {error}");
@@ -130,13 +136,12 @@ impl<S: Schedule + 'static> Worker<S> {
         worked
     }
 
-    async fn work(self: &Arc<Self>) -> Result<(), FleetError> {
-        let begun = persist(&self.gate, &self.metrics, || self.begin());
-        if self.gate.wait(begun).await.transpose()?.is_none() {
-            return Ok(());
+    async fn work(self: &Arc<Self>) -> Result<Ended, FleetError> {
+        if self.gate.wait(self.persist(|| self.begin())).await.transpose()?.is_none() {
+            return Ok(Ended::Told);
         }
         let mut tasks = JoinSet::new();
-        let mut failed = Ok(());
+        let mut worked = Ok(Ended::Told);
         while !self.gate.is_closed() {
             while let Some(ended) = tasks.try_join_next() {
                 if let Err(error) = ended {
@@ -152,12 +157,13 @@ impl<S: Schedule + 'static> Worker<S> {
                 }
                 // What is under way is brought to its end all the same.
                 Err(error) => {
-                    failed = Err(error);
+                    worked = Err(error);
                     break;
                 }
             };
-            self.turned(condition, tasks.len());
+            self.turned(condition);
             if self.orders.once && tasks.is_empty() && self.is_done().await? {
+                worked = Ok(Ended::Done);
                 break;
             }
             let woken = async {
@@ -170,18 +176,22 @@ impl<S: Schedule + 'static> Worker<S> {
         }
         self.gate.close();
         self.drain(tasks).await;
-        failed
+        worked
     }
 
     /// Lets the visits under way end, for a while, and gives back what is left.
     async fn drain(&self, mut tasks: JoinSet<()>) {
         let deadline = Instant::now() + GRACE;
-        self.turned(Condition::Draining, tasks.len());
-        while let Ok(Some(_)) = timeout_at(deadline, tasks.join_next()).await {
-            self.turned(Condition::Draining, tasks.len());
-        }
+        self.turned(Condition::Draining);
+        let ending = async {
+            while let Ok(Some(_)) = timeout_at(deadline, tasks.join_next()).await {
+                self.turned(Condition::Draining);
+            }
+        };
+        self.gate.unless_shut(ending).await;
+        // Those that end now are settled already, which does no harm.
+        let left: Vec<Arc<Held>> = self.held().values().cloned().collect();
         tasks.shutdown().await;
-        let left: Vec<Arc<Held>> = self.held().drain().map(|(_, held)| held).collect();
         let left: Vec<_> = left.iter().map(|held| (&held.claim, Some(Duration::ZERO))).collect();
         if let (false, Err(error)) = (left.is_empty(), self.schedule.settle(&left).await) {
             // Their leases end by themselves.
@@ -202,30 +212,32 @@ impl<S: Schedule + 'static> Worker<S> {
 
     /// Claims as much as there is room for. Gives how the worker stands, and when to look again.
     async fn take_on(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<(Condition, Duration), FleetError> {
-        if self.orders.cadence.quiet_until(Timestamp::now()).is_some() {
+        if self.is_quiet() {
             return Ok((Condition::QuietHours, ABSTAINING));
         }
         let abstains = self.in_doubt(|doubt| doubt.is_in_order());
-        let most = if abstains { 1 } else { self.orders.concurrency * PREPARED_PER_PLACE };
-        let room = most.saturating_sub(tasks.len());
         let standing = if abstains { Condition::Abstaining } else { Condition::Working };
-        if room == 0 {
-            return Ok((standing, IDLE));
-        }
-        let wanted = Wanted {
-            worker: &self.name,
-            lanes: &self.orders.lanes,
-            most: room,
-            lease: self.hold.lease,
-            patience: self.hold.patience,
-        };
-        let claims = self.schedule.claim(&wanted).await?;
-        let found = claims.len();
-        for claim in claims {
-            self.metrics.claimed(claim.lane);
-            let held = Arc::new(Held::new(claim));
-            self.held().insert(held.claim.token, Arc::clone(&held));
-            tasks.spawn(Arc::clone(self).see_to(held));
+        let (most, most_watches) =
+            if abstains { (1, 0) } else { (self.orders.concurrency * PREPARED_PER_PLACE, MOST_WATCHES) };
+        let (visits, watches) = self.held_by_kind();
+        let (to_watch, to_visit): (Vec<Lane>, Vec<Lane>) =
+            self.orders.lanes.iter().partition(|lane| **lane == Lane::Watch);
+        let mut found = 0;
+        for (lanes, room) in
+            [(to_visit, most.saturating_sub(visits)), (to_watch, most_watches.saturating_sub(watches))]
+        {
+            if room == 0 || lanes.is_empty() {
+                continue;
+            }
+            let (worker, Hold { lease, patience }) = (&*self.name, self.hold);
+            let wanted = Wanted { worker, lanes: &lanes, most: room, lease, patience };
+            for claim in self.schedule.claim(&wanted).await? {
+                found += 1;
+                self.metrics.claimed(claim.lane);
+                let held = Arc::new(Held::new(claim));
+                self.held().insert(held.claim.token, Arc::clone(&held));
+                tasks.spawn(Arc::clone(self).see_to(held));
+            }
         }
         let pause = match found {
             _ if abstains => ABSTAINING,
@@ -237,12 +249,12 @@ impl<S: Schedule + 'static> Worker<S> {
 
     /// Sees to one claim, to its end.
     async fn see_to(self: Arc<Self>, held: Arc<Held>) {
+        // However it ends, or it would be extended for ever.
+        let _kept = Kept { worker: &self, token: held.claim.token };
         let done = match &held.claim.subject {
-            Subject::Server(host) => attend(&self, &held, host).await.map(|finished| match finished {
-                true => due_again(&self, &held),
-                // Others may finish it.
-                false => Some(Duration::ZERO),
-            }),
+            Subject::Server(host) => {
+                attend(&self, &held, host).await.map(|attended| due_again(&self, &held, attended))
+            }
             Subject::Campaign => self.look_for_more(&held.claim).await,
         };
         let again = match done {
@@ -254,14 +266,14 @@ impl<S: Schedule + 'static> Worker<S> {
         };
         if !held.is_over() {
             let settle = || async { self.schedule.settle(&[(&held.claim, again)]).await };
-            match persist(&self.gate, &self.metrics, settle).await {
+            match self.persist(settle).await {
                 Ok(settled) if settled.contains(&Fenced::Stale) => self.metrics.stale(),
                 Ok(_) => {}
                 // Its lease ends by itself.
                 Err(error) => tracing::warn!("{} was not settled: {error}", held.claim.subject),
             }
         }
-        self.held().remove(&held.claim.token);
+        self.health.progressed();
     }
 
     async fn look_for_more(&self, claim: &Claim) -> Result<Option<Duration>, FleetError> {
@@ -270,87 +282,81 @@ impl<S: Schedule + 'static> Worker<S> {
             tracing::warn!("the seeds as they were: {error}");
             self.orders.seeds.clone()
         });
-        let discovered = discover(&self.schedule, claim, &seeds, cadence).await?;
+        // Before the words are read: whoever is visited until then has told what it knows.
+        let everybody = !self.orders.once || !self.is_anybody_left().await?;
+        let discovered = discover(&self.schedule, claim, &seeds, cadence, self.orders.once).await?;
         self.metrics.discovered(discovered.known, &discovered.refused);
         if discovered.new > 0 {
             tracing::info!("{} servers more, {} in all", discovered.new, discovered.known);
         }
+        if discovered.known == 0 {
+            tracing::warn!("nobody is known: the campaign's sources name no server that may be visited");
+        }
         let again = discovered.again(cadence.interval(Lane::Discovery));
-        Ok((!self.orders.once || discovered.new > 0).then_some(again))
+        if !self.orders.once {
+            return Ok(Some(again));
+        }
+        let more = !everybody || discovered.new > 0 || discovered.full || discovered.known == 0;
+        Ok(more.then(|| again.min(ONCE_AGAIN)))
+    }
+
+    /// Where everybody is visited once: whether somebody was not yet.
+    async fn is_anybody_left(&self) -> Result<bool, FleetError> {
+        let status = self.persist(|| self.schedule.status()).await?;
+        let mut lanes = status.lanes.iter().filter(|lane| self.orders.seeds.lanes.contains(&lane.lane));
+        Ok(lanes.any(|lane| lane.subjects > 0))
     }
 
     /// Where everybody is visited once: whether that was everybody.
     async fn is_done(&self) -> Result<bool, FleetError> {
-        let status = persist(&self.gate, &self.metrics, || self.schedule.status()).await?;
-        Ok(status.lanes.iter().all(|lane| lane.subjects == 0))
-    }
-
-    /// Says that the worker is there, and keeps its claims.
-    async fn keep(self: Arc<Self>) {
-        loop {
-            sleep(self.hold.lease / 3).await;
-            if let Err(error) = self.keep_once().await {
-                self.metrics.redis_failed(error.class());
-            }
-        }
-    }
-
-    async fn keep_once(&self) -> Result<(), FleetError> {
-        self.schedule.attend(&self.name, self.hold.lease).await?;
-        let held: Vec<Arc<Held>> = self.held().values().cloned().collect();
-        let claims: Vec<&Claim> = held.iter().map(|held| &held.claim).collect();
-        if claims.is_empty() {
-            return Ok(());
-        }
-        let kept = self.schedule.extend(&claims, self.hold.lease).await?;
-        for (held, kept) in held.iter().zip(kept) {
-            if kept == Fenced::Stale {
-                held.end();
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the schedule for the metrics, and visits the canaries.
-    async fn observe(self: Arc<Self>) {
-        let mut canaries_due = Instant::now();
-        loop {
-            if let Ok(status) = self.schedule.status().await {
-                self.metrics.looked(&status.lanes);
-            }
-            let is_quiet = self.orders.cadence.quiet_until(Timestamp::now()).is_some();
-            if !self.orders.canaries.is_empty() && !is_quiet && Instant::now() >= canaries_due {
-                self.visit_canaries().await;
-                canaries_due = Instant::now() + CANARY_EVERY;
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-
-    async fn visit_canaries(&self) {
-        let (mut visited, mut answered) = (0, 0);
-        for endpoint in &self.orders.canaries {
-            let agenda = Agenda::Light { offer: Offer::Usual };
-            let visit = self.visitor.visit(endpoint, &agenda, Origin::default(), &self.gate).await;
-            let Some(visit) = visit.map(|visited| visited.visit) else { continue };
-            self.metrics.canary(&visit);
-            visited += 1;
-            answered += usize::from(visit.outcome == model::Outcome::Answered);
-        }
-        self.in_doubt(|doubt| doubt.canaries(answered, visited));
+        let status = self.persist(|| self.schedule.status()).await?;
+        let mut lanes = status.lanes.iter().filter(|lane| self.orders.lanes.contains(&lane.lane));
+        Ok(lanes.all(|lane| lane.subjects == 0))
     }
 
     pub(super) fn in_doubt<T>(&self, judge: impl FnOnce(&mut Doubt) -> T) -> T {
         judge(&mut self.doubt.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn turned(&self, condition: Condition, held: usize) {
-        self.health.turned(condition, held);
-        self.metrics.turned(condition, held);
+    pub(super) fn is_quiet(&self) -> bool {
+        self.orders.cadence.quiet_until(Timestamp::now()).is_some()
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<u64, Arc<Held>>> {
+    /// How long until nobody is visited for a while.
+    pub(super) fn until_quiet(&self) -> Option<Duration> {
+        self.orders.cadence.until_quiet(Timestamp::now())
+    }
+
+    fn turned(&self, condition: Condition) {
+        let (visits, watches) = self.held_by_kind();
+        self.health.turned(condition, visits);
+        self.metrics.holds(visits + watches);
+    }
+
+    /// Claims on visits that end soon, and on watches.
+    fn held_by_kind(&self) -> (usize, usize) {
+        let held = self.held();
+        let watches = held.values().filter(|held| held.claim.lane == Lane::Watch).count();
+        (held.len() - watches, watches)
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, HashMap<u64, Arc<Held>>> {
         // Nobody panics while holding the lock.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A claim is held as long as this is there.
+struct Kept<'w, S: Schedule + 'static> {
+    worker: &'w Worker<S>,
+    token: u64,
+}
+
+impl<S: Schedule + 'static> Drop for Kept<'_, S> {
+    fn drop(&mut self) {
+        self.worker.held().remove(&self.token);
+    }
+}
+
+#[cfg(test)]
+mod tests;

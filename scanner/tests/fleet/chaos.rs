@@ -73,6 +73,7 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
         SPACING.as_secs()
     );
     let campaign = Campaign::new(&format!("redis://{}", relay.address), &spec, &seeds.join("\n"), LEASE);
+    campaign.leave_alone("");
     let names: Vec<String> = (0..WORKERS).map(|n| format!("worker-{n}")).collect();
     let mut workers: Vec<Worker> = names.iter().map(|name| campaign.worker(name)).collect();
     let began = Instant::now();
@@ -134,7 +135,8 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
     for (server, calls) in &calls {
         assert!(!overlap(calls), "two at once at {server}: {calls:?}");
     }
-    assert!(spacing.expect("two visits") >= SPACING - Duration::from_millis(50), "{spacing:?}");
+    // It is counted from the permit; on a busy machine a while passes until the server sees the connection.
+    assert!(spacing.expect("two visits") >= SPACING - SPACING / 4, "{spacing:?}");
     // An interval; what a killed worker had open counts for half a minute; and the chaos of the time.
     let longest =
         plan.interval + Duration::from_secs(30) + 2 * CUT + Duration::from_secs(2 * u64::from(LEASE));
@@ -176,6 +178,7 @@ async fn what_a_killed_worker_held_is_visited_by_another_within_its_lease_and_a_
   vantages: [{name: here}]
   politeness: {budgets: {serverSpacing: 0s, subnetSpacing: 0s, asSpacing: 0s}}\n";
     let campaign = Campaign::new(&format!("redis://127.0.0.1:{}", server.port()), spec, &seeds.join("\n"), 3);
+    campaign.leave_alone("");
     let (first, _second) = (campaign.worker("first"), campaign.worker("second"));
     redis::eventually("every server is visited", async || witness.calls().len() == 20).await;
     let killed = Instant::now();

@@ -33,6 +33,15 @@ impl Campaign {
         Self { folder, redis: redis.to_owned(), lease }
     }
 
+    /// Publishes who is to be left alone, without which nobody works.
+    pub(crate) fn leave_alone(&self, rules: &str) {
+        let file = self.folder.path().join("exclusions");
+        std::fs::write(&file, rules).expect("written");
+        let output = scanner().args(["exclusions", "--redis", &self.redis]).arg(file).output();
+        let output = output.expect("an answer");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("campaign.yaml")
     }
@@ -82,16 +91,29 @@ impl Worker {
     }
 
     /// As Kubernetes ends a pod. Gives whether it ended well.
-    pub(crate) fn terminate(mut self, within: Duration) -> bool {
+    pub(crate) fn terminate(self, within: Duration) -> bool {
         self.signal("TERM");
+        self.ends(within) == Some(0)
+    }
+
+    /// The code with which it ends, if it does.
+    pub(crate) fn ends(mut self, within: Duration) -> Option<i32> {
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             if let Some(status) = self.process.try_wait().expect("a status") {
-                return status.success();
+                return status.code();
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        false
+        None
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn stands(&self, condition: &str) {
+        crate::redis::eventually(condition, async || {
+            self.page("/readyz").await.1.split([':', '\n']).next() == Some(condition)
+        })
+        .await;
     }
 
     pub(crate) fn signal(&self, signal: &str) {

@@ -5,6 +5,7 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 mod chaos;
 mod crew;
+mod lifecycle;
 #[path = "../../../fleet/tests/support/mod.rs"]
 mod redis;
 mod relay;

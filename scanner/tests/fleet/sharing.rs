@@ -73,6 +73,7 @@ async fn two_workers_share_a_network_and_prometheus_sees_what_is_true_of_it() {
     let redis = server.redis();
     let mut reader = Reader::open(&redis, "fleet/test", Group::Archive, "test").await.expect("opens");
     let campaign = Campaign::new(&format!("redis://127.0.0.1:{}", server.port()), &spec, &seeds, 6);
+    campaign.leave_alone("");
     let (a, b) = (campaign.worker("a"), campaign.worker("b"));
     let prometheus = Prometheus::watching(&[&a.http, &b.http]);
     let began = std::time::Instant::now();

@@ -35,6 +35,10 @@ fn told(teller: &str, others: &[(&str, &str)]) -> Vec<u8> {
 }
 
 async fn round(memory: &Memory, seeds: &Seeds) -> Discovered {
+    round_of(memory, seeds, false).await
+}
+
+async fn round_of(memory: &Memory, seeds: &Seeds, once: bool) -> Discovered {
     let schedule = memory.schedule("here");
     schedule.attend("me", Duration::from_secs(60)).await.expect("present");
     let campaign = Enrolment {
@@ -47,7 +51,7 @@ async fn round(memory: &Memory, seeds: &Seeds) -> Discovered {
     let wanted = Wanted { worker: "me", lanes: &[Lane::Discovery], most: 1, lease, patience: Duration::ZERO };
     let claim = schedule.claim(&wanted).await.expect("claims").pop().expect("it is due");
     let cadence = Cadence::of(&campaign::Schedule::default()).expect("a timetable");
-    let discovered = discover(&schedule, &claim, seeds, &cadence).await.expect("a round");
+    let discovered = discover(&schedule, &claim, seeds, &cadence, once).await.expect("a round");
     schedule.settle(&[(&claim, Some(Duration::ZERO))]).await.expect("settled");
     discovered
 }
@@ -93,6 +97,79 @@ async fn caps_hold_over_all_rounds_and_workers() {
         round(&memory, &seeds).await;
     }
     assert_eq!(known(&memory).await.len(), 3);
+}
+
+/// Who is in each lane.
+async fn in_lanes(memory: &Memory) -> Vec<u64> {
+    let status = memory.schedule("here").status().await.expect("a status");
+    status.lanes.iter().map(|lane| lane.subjects).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_named_twice_under_two_addresses_is_counted_to_who_named_it_ever_after() {
+    let memory = Memory::default();
+    let caps = Caps { per_lineage: 3, per_subnet: 1, ..Caps::default() };
+    let seeds = seeds(&["a.example"], caps);
+    round(&memory, &seeds).await;
+    // The first address is one whose network is full by then, so that it is not admitted at that one.
+    let first = [("9.9.9.1", "b.example"), ("9.9.9.2", "c.example"), ("7.7.7.7", "c.example")];
+    memory.schedule("here").tell(&told("a.example", &first)).await.expect("told");
+    round(&memory, &seeds).await;
+    assert_eq!(known(&memory).await[2].1.claimed_ip, "7.7.7.7".parse().ok());
+    let more: Vec<(String, String)> =
+        (0..9).map(|n| (format!("6.6.{n}.1"), format!("d{n}.example"))).collect();
+    let more: Vec<(&str, &str)> = more.iter().map(|(ip, name)| (&**ip, &**name)).collect();
+    memory.schedule("here").tell(&told("c.example", &more)).await.expect("told");
+    round(&memory, &seeds).await;
+    assert_eq!(known(&memory).await.len(), 1 + 3, "the lineage of a has three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_known_brings_in_nobody() {
+    let memory = Memory::default();
+    let seeds = seeds(&["a.example"], Caps::default());
+    memory.schedule("here").tell(&told("stranger.example", &[("9.9.9.9", "c.example")])).await.expect("told");
+    assert_eq!(round(&memory, &seeds).await.known, 1);
+    assert!(memory.schedule("here").told(10).await.expect("words").is_empty(), "it was dealt with");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_was_told_is_dealt_with_in_one_round() {
+    let memory = Memory::default();
+    let seeds = seeds(&["a.example"], Caps::default());
+    round(&memory, &seeds).await;
+    for n in 0..400 {
+        let name = format!("s{n}.example");
+        let ip = format!("9.{}.{}.1", n / 100, n % 100);
+        memory.schedule("here").tell(&told("a.example", &[(&ip, &name)])).await.expect("told");
+    }
+    assert_eq!(round(&memory, &seeds).await.known, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_new_takes_in_those_who_are_known_and_who_is_visited_once_comes_back_to_none() {
+    let memory = Memory::default();
+    let mut seeds = seeds(&["a.example", "b.example"], Caps::default());
+    seeds.lanes = vec![Lane::Liveness];
+    round(&memory, &seeds).await;
+    assert_eq!(in_lanes(&memory).await, [1, 2, 0, 0]);
+    seeds.lanes.push(Lane::Deep);
+    round(&memory, &seeds).await;
+    assert_eq!(in_lanes(&memory).await, [1, 2, 2, 0]);
+    let schedule = memory.schedule("here");
+    schedule.attend("me", Duration::from_secs(9_000_000)).await.expect("present");
+    tokio::time::advance(Duration::from_secs(90_000)).await;
+    let (lease, patience) = (Duration::from_secs(60), Duration::ZERO);
+    for lane in [Lane::Liveness, Lane::Deep] {
+        let wanted = Wanted { worker: "me", lanes: &[lane], most: 9, lease, patience };
+        let claims = schedule.claim(&wanted).await.expect("claims");
+        let ended: Vec<_> = claims.iter().map(|claim| (claim, None)).collect();
+        assert_eq!(schedule.settle(&ended).await.expect("settled").len(), 2);
+    }
+    schedule.tell(&told("a.example", &[("9.9.9.9", "b.example")])).await.expect("told");
+    round_of(&memory, &seeds, true).await;
+    assert_eq!(in_lanes(&memory).await, [1, 0, 0, 0], "more is known of b, which was visited");
+    assert_eq!(known(&memory).await[1].1.sources.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

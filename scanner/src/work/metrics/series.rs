@@ -8,6 +8,7 @@ use std::{
 
 use data_encoding::BASE32_NOPAD;
 use electrum::Host;
+use model::Outcome;
 use prometheus::{IntCounter, IntGauge};
 use sha2::{Digest as _, Sha256};
 
@@ -16,9 +17,11 @@ use super::{BUCKETS, PHASES};
 /// The label of all servers that have none of their own.
 pub(super) const OTHER: &str = "other";
 
-/// What one server may take: each phase's buckets, with infinity, sum and count; the outcomes it will have; tip and
+/// Lanes in which servers are visited.
+const LANES: usize = 3;
+/// What one server may take: each phase's buckets, with infinity, sum and count; every outcome in each lane; tip and
 /// certificate.
-const PER_SERVER: usize = PHASES.len() * (BUCKETS.len() + 3) + 12 + 2;
+const PER_SERVER: usize = PHASES.len() * (BUCKETS.len() + 3) + LANES * Outcome::ALL.len() + 2;
 
 /// Longer names are cut, and told apart by their digest.
 const LONGEST: usize = 60;
@@ -59,6 +62,10 @@ impl Series {
 /// The canonical name; a long one cut, with a digest of the whole.
 fn label(server: &Host) -> String {
     let name = server.to_string();
+    if name == OTHER {
+        // Canonical names do not end so.
+        return format!("{name}.");
+    }
     if name.len() <= LONGEST {
         return name;
     }
@@ -92,5 +99,10 @@ mod tests {
         let (one, other) = (label(&host(&long("one"))), label(&host(&long("two"))));
         assert!(one.len() <= LONGEST && other.len() <= LONGEST && one != other, "{one} {other}");
         assert_eq!(label(&host("electrum.example")), "electrum.example");
+    }
+
+    #[test]
+    fn nobody_is_called_as_all_others_together() {
+        assert_ne!(label(&host(OTHER)), OTHER);
     }
 }

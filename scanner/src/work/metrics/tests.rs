@@ -23,7 +23,8 @@ fn all() -> Metrics {
     metrics.tips.with_label_values(&["a.example"]).set(1);
     metrics.expiries.with_label_values(&["a.example"]).set(1.0);
     metrics.claimed(Lane::Deep);
-    metrics.turned(Condition::Working, 3);
+    metrics.holds(3);
+    metrics.stands(Condition::Working);
     metrics.redis_failed("away");
     metrics.canary(&visit);
     let mut refused = Refusals::default();

@@ -52,6 +52,14 @@ fn a_campaign_becomes_orders_for_a_vantage() {
 }
 
 #[test]
+fn a_source_that_cannot_be_read_names_nobody_and_the_others_are_used() {
+    let campaign: ScanCampaign = crds::yaml::read(CAMPAIGN).expect("a campaign");
+    let orders = Orders::of(&campaign, Some("zurich"), |_| Err("no such file".to_owned())).expect("orders");
+    let named: Vec<String> = orders.seeds.lists.iter().map(|(source, _)| source.to_string()).collect();
+    assert_eq!(named, ["seeds:mine"]);
+}
+
+#[test]
 fn a_vantage_is_named_where_there_are_several() {
     for vantage in [None, Some("paris")] {
         let error = orders(CAMPAIGN, vantage).expect_err("which one?");
