@@ -4,6 +4,7 @@
 //! The types are the one source: the YAML beside this crate, `docs/crds.md`, the rules that an API server applies and
 //! those that [`lint`](lint::lint) applies without one are all made from them. Nothing here talks to a cluster.
 
+mod belonging;
 pub mod campaign;
 pub mod exclusion;
 pub mod lint;
@@ -18,6 +19,7 @@ pub mod yaml;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
+pub use belonging::{adopts, belongs};
 pub use campaign::{ScanCampaign, ScanCampaignSpec, ScanCampaignStatus};
 pub use exclusion::{ScanExclusion, ScanExclusionSpec, ScanExclusionStatus};
 pub use schema::CONDITION_MESSAGE;

@@ -5,6 +5,7 @@
 //! scanner's business.
 
 mod address;
+pub mod arguments;
 mod clock;
 mod connect;
 pub mod error;

@@ -3,6 +3,7 @@
 //! It is the interface between scanning and analysis. Files are written whole and never changed, so
 //! a reader never meets half a file and two scans can share an archive. One visit a line.
 
+mod forget;
 mod read;
 mod write;
 
@@ -75,6 +76,8 @@ impl Archive {
     fn directory(path: &str) -> Result<Self, String> {
         std::fs::create_dir_all(path).map_err(|e| e.to_string())?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|e| e.to_string())?;
+        // Days that are forgotten leave no directories behind.
+        let store = store.with_automatic_cleanup(true);
         Ok(Self { store: Arc::new(store) })
     }
 
@@ -157,6 +160,24 @@ mod tests {
             assert_eq!(kept.as_deref(), Some(text.as_bytes()));
         }
         assert!(all(&archive).await.is_empty(), "they are no visits");
+    }
+
+    #[tokio::test]
+    async fn days_that_had_ended_are_forgotten_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let archive = Archive::open(&directory.path().to_string_lossy()).expect("opens");
+        archive.keep("objects/regtest.json", "a".into()).await.expect("keeps");
+        let mut writer = archive.writer();
+        for day in 23..=26 {
+            let started_at = format!("2026-11-{day}T12:00:00Z").parse().expect("a time");
+            writer.append(&Visit { started_at, ..example() }).await.expect("appends");
+        }
+        writer.close().await.expect("closes");
+        let noon = "2026-11-25T12:00:00Z".parse().expect("a time");
+        assert_eq!(archive.forget_before(noon).await.expect("forgets"), 2);
+        assert_eq!((all(&archive).await.len(), archive.forget_before(noon).await.expect("forgets")), (2, 0));
+        assert!(!directory.path().join("visits/2026-11-24").exists());
+        assert!(archive.kept("objects/regtest.json").await.expect("known").is_some());
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ pub mod assessment;
 pub mod exchange;
 pub mod facts;
 pub mod finding;
+pub mod geoip;
 pub mod outcome;
 pub mod purpose;
 pub mod seconds;

@@ -1,35 +1,25 @@
 //! `observatory analyze`: from an archive to assessments, groups and figures.
 
-mod folder;
 pub(crate) mod replay;
 mod table;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use analyzer::{
-    analysis::{Analysis, Beside},
-    collect::{Collection, collect},
+    analysis::Analysis,
+    basis::{Basis, BasisError},
     exposure::{Play, WALLETS},
     features::canary::canaries,
     figures::DRAWS,
-    identify::Knowledge,
-    signs::Signs,
+    folder::Folder,
 };
-use anyhow::Context as _;
 use clap::Args;
-use electrum::{Endpoint, Network};
-use jiff::{SignedDuration, Timestamp};
-use model::{
-    Archive, Visit,
-    assessment::{Address, Group},
-    finding::Digest,
-};
-use scanner::discovery::{Server, bundled};
+use electrum::Network;
+use jiff::SignedDuration;
+use model::{Archive, archive::ArchiveError, assessment::Group, geoip::Databases};
+use scanner::discovery::bundled_endpoints;
 
-use crate::{
-    geoip::Databases,
-    output::{self, Usage},
-};
+use crate::output::{self, Usage};
 
 /// Conclude from an archive who belongs together and what is held against whom.
 ///
@@ -97,57 +87,28 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = &arguments.out;
-    let mut visits = folder::Visits::begin(folder)?;
-    let previous = groups_of(folder)?;
+    let folder = Folder::take(&arguments.out)?;
     let play = Play { wallets: arguments.wallets, seed: arguments.seed };
-    let analysis = arguments
-        .evidence
-        .analyze(&previous, (play, DRAWS), |visit, digest| visits.add(visit, digest))
-        .await?;
-    let page = folder::write(&analysis, visits, folder)?;
+    let evidence = arguments.evidence.read()?;
+    let done = evidence.basis().report(&folder, (play, DRAWS), spoilt).await;
+    let analysis = done.map_err(|error| evidence.complaint(error))?;
     output::result(&table::of(&analysis))?;
-    output::note(&format!("{} is the report.", page.display()));
+    output::note(&format!("{} is the report.", folder.path().join("index.html").display()));
     Ok(())
 }
 
+fn spoilt(error: &ArchiveError) {
+    output::note(&format!("archive: {error}"));
+}
+
 impl Evidence {
-    /// The analysis of what the archive holds: how many wallets are played for it, and how many partitions drawn. Each
-    /// visit is shown once, with the digest of its line.
+    /// What the arguments name.
     ///
     /// # Errors
-    /// As [`run`].
-    pub(crate) async fn analyze(
-        &self,
-        previous: &[Group],
-        (play, draws): (Play, u64),
-        seen: impl FnMut(&Visit, Digest),
-    ) -> anyhow::Result<Analysis> {
-        let databases = Databases::open(&self.geoip)?;
-        let knowledge = Knowledge::embedded()?;
-        let collection = self.collect(&knowledge, seen).await?;
-        let place = |ip| {
-            let asn = databases.asn(ip);
-            Address {
-                ip,
-                country: databases.country(ip),
-                organisation: asn.as_ref().and_then(|asn| asn.organization.clone()),
-                asn: asn.map(|asn| asn.number),
-            }
-        };
-        let known = bundled(collection.network);
-        let defaults: Vec<Endpoint> = known.iter().flat_map(Server::endpoints).cloned().collect();
-        let (signs, opened) = (Signs::embedded()?, self.opened()?);
-        let beside = Beside {
-            previous,
-            opened: &opened,
-            place: &place,
-            defaults: &defaults,
-            signs: &signs,
-            play,
-            draws,
-        };
-        Ok(Analysis::of(&collection, &knowledge, &beside))
+    /// [`Usage`] for a file that is not what it should be; else what is wrong with the archive.
+    pub(crate) fn read(&self) -> anyhow::Result<Read<'_>> {
+        let databases = Databases::open(&self.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
+        Ok(Read { of: self, archive: Archive::open(&self.archive)?, databases, opened: self.opened()? })
     }
 
     /// Pages that were opened.
@@ -159,41 +120,44 @@ impl Evidence {
         }
         Ok(opened)
     }
-
-    async fn collect(
-        &self,
-        knowledge: &Knowledge,
-        seen: impl FnMut(&Visit, Digest),
-    ) -> anyhow::Result<Collection> {
-        let archive = Archive::open(&self.archive)?;
-        let since = match self.window {
-            Some(window) => archive.latest_day().await?.map_or(Timestamp::MIN, |latest| latest - window),
-            None => Timestamp::MIN,
-        };
-        let spoilt = |error: &_| output::note(&format!("archive: {error}"));
-        let mut networks = collect(&archive, self.network, since, knowledge, seen, spoilt).await?;
-        match networks.len() {
-            1 => Ok(networks.remove(0)),
-            0 => Err(Usage(format!("--archive {}: no visits in it", self.archive)).into()),
-            _ => {
-                let names: Vec<String> = networks.iter().map(|found| found.network.to_string()).collect();
-                Err(Usage(format!("the archive has several networks: --network one of {}", names.join(", ")))
-                    .into())
-            }
-        }
-    }
 }
 
-/// The groups that an earlier analysis left in a folder.
-///
-/// # Errors
-/// Where they cannot be read.
-fn groups_of(folder: &std::path::Path) -> anyhow::Result<Vec<Group>> {
-    let path = folder.join("groups.json");
-    match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .with_context(|| format!("{} is damaged: delete it, and groups get new names", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error).with_context(|| path.display().to_string()),
+/// What the arguments name, opened.
+pub(crate) struct Read<'e> {
+    of: &'e Evidence,
+    archive: Archive,
+    databases: Databases,
+    opened: BTreeSet<String>,
+}
+
+impl Read<'_> {
+    /// The analysis without its report, and without what is left to chance.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub(crate) async fn conclude(&self, previous: &[Group]) -> anyhow::Result<Analysis> {
+        let play = Play { wallets: 0, seed: 0 };
+        let done = self.basis().analyze(previous, (play, 0), |_, _| {}, spoilt).await;
+        done.map_err(|error| self.complaint(error))
+    }
+
+    fn basis(&self) -> Basis<'_> {
+        Basis {
+            archive: &self.archive,
+            network: self.of.network,
+            window: self.of.window,
+            databases: &self.databases,
+            opened: &self.opened,
+            defaults: bundled_endpoints,
+        }
+    }
+
+    /// In the words of the arguments.
+    fn complaint(&self, error: BasisError) -> anyhow::Error {
+        match error {
+            BasisError::Nothing => Usage(format!("--archive {}: {error}", self.of.archive)).into(),
+            BasisError::Several(_) => Usage(format!("--network: {error}")).into(),
+            error => error.into(),
+        }
     }
 }

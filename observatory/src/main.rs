@@ -4,7 +4,6 @@
 mod analyze;
 mod demo;
 mod evaluate;
-mod geoip;
 mod lint;
 mod output;
 mod plan;

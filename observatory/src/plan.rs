@@ -10,7 +10,7 @@ use clap::Args;
 use electrum::dial::Dialer;
 use electrum::limits::Limits;
 use jiff::Timestamp;
-use model::Archive;
+use model::{Archive, geoip::Databases};
 use scanner::{
     ledger::{Ledger, Politeness},
     plan::Basis,
@@ -18,7 +18,11 @@ use scanner::{
 use tokio::time::Instant;
 
 use self::report::Report;
-use crate::{geoip::Databases, output, scan::memory, scope::Scope};
+use crate::{
+    output::{self, Usage},
+    scan::memory,
+    scope::Scope,
+};
 
 /// Print what a scan would do, before anything is sent to any server.
 ///
@@ -57,7 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = scope.options()?;
     let (frontier, refused) = scope.frontier()?;
     let exclusions = scope.exclusions()?;
-    let databases = Databases::open(&arguments.geoip)?;
+    let databases = Databases::open(&arguments.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
     let dialer = Dialer::new(scope.names(), scope.guard(), scope.proxy.clone(), Limits::default());
     let archive = Archive::open(&scope.archive)?;
     let ledger = Ledger::new(Politeness::default());

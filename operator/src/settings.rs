@@ -25,9 +25,18 @@ pub struct Settings {
     /// A PersistentVolumeClaim in each campaign's namespace: the archive and the reports are kept there.
     #[arg(long, env = "OBSERVATORY_DATA_CLAIM", default_value = "observatory-data")]
     pub data_claim: String,
-    /// A MaxMind database in the image, for budgets of autonomous systems: `/usr/share/observatory/asn.mmdb`.
+    /// Who analyzers are to the API server: a ServiceAccount in each campaign's namespace with the role
+    /// `electrum-observatory-analyzer`.
+    #[arg(long, env = "OBSERVATORY_ANALYZER_SERVICE_ACCOUNT", default_value = "observatory-analyzer")]
+    pub analyzer_service_account: String,
+    /// MaxMind databases in the image or in the claim, for budgets of autonomous systems and for reports:
+    /// `/usr/share/observatory/asn.mmdb`.
     #[arg(long = "geoip", env = "OBSERVATORY_GEOIP", value_delimiter = ',')]
     pub geoip: Vec<String>,
+    /// A PersistentVolumeClaim in each campaign's namespace with those databases, to be read at `/usr/share/observatory`
+    /// by scanners and analyzers at once.
+    #[arg(long, env = "OBSERVATORY_GEOIP_CLAIM")]
+    pub geoip_claim: Option<String>,
     /// How many seconds a scanner has to end its visits and give back what it claimed.
     #[arg(long, env = "OBSERVATORY_GRACE_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub grace_seconds: u32,

@@ -21,6 +21,7 @@ use std::{
 
 use electrum::Host;
 use fleet::permits::{Bounds, Permits};
+use model::geoip::Databases;
 use tokio::time::Instant;
 
 use self::{
@@ -32,7 +33,6 @@ pub use self::{
     politeness::{CONNECTION_COST, Class, ERROR_COST, MOST_ERRORS, PARSE_ERROR_COST, Politeness, Spacings},
     quiet::{FIRST_QUIET, LONGEST_QUIET},
 };
-use crate::autonomous::Systems;
 
 /// Why a connection may not be opened now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Denied {
 #[derive(Debug)]
 pub struct Ledger {
     politeness: Politeness,
-    systems: Systems,
+    systems: Databases,
     shared: Option<Shared>,
     accounts: Mutex<Accounts>,
 }
@@ -64,16 +64,16 @@ impl Ledger {
     /// An empty ledger of one process.
     #[must_use]
     pub fn new(politeness: Politeness) -> Arc<Self> {
-        Self::of(politeness, Systems::default(), None)
+        Self::of(politeness, Databases::default(), None)
     }
 
     /// A ledger that keeps to what all agree on who share the permits. Must be made within a runtime.
     #[must_use]
-    pub fn shared(politeness: Politeness, systems: Systems, permits: Permits) -> Arc<Self> {
+    pub fn shared(politeness: Politeness, systems: Databases, permits: Permits) -> Arc<Self> {
         Self::of(politeness, systems, Some(Shared::new(permits)))
     }
 
-    fn of(politeness: Politeness, systems: Systems, shared: Option<Shared>) -> Arc<Self> {
+    fn of(politeness: Politeness, systems: Databases, shared: Option<Shared>) -> Arc<Self> {
         Arc::new(Self { politeness, systems, shared, accounts: Mutex::default() })
     }
 
@@ -163,7 +163,7 @@ impl Ledger {
     }
 
     fn sought(&self, server: &Host, address: Option<IpAddr>, class: Class) -> Sought {
-        let system = address.and_then(|ip| self.systems.of(ip));
+        let system = address.and_then(|ip| self.systems.asn(ip)).map(|asn| asn.number);
         Sought { server: server.clone(), address, system, class }
     }
 

@@ -6,7 +6,6 @@
 pub mod acquaintance;
 pub mod agenda;
 pub mod aside;
-pub mod autonomous;
 pub mod caller;
 pub mod cli;
 pub mod conversation;

@@ -23,7 +23,7 @@ pub struct Suspicion {
     /// The band of the score: clear (0–9), notable (10–29), suspicious (30–79), dishonest (80–100).
     #[schemars(with = "LevelName")]
     pub level: Level,
-    /// How sure that is, from 0 to 1.
+    /// How sure that is, from 0 to 1: 1 where the bytes prove it, else the more visits the more, and half with ten.
     #[schemars(range(min = 0, max = 1))]
     pub confidence: f64,
     /// The group of servers that the evidence links it to.
@@ -33,7 +33,7 @@ pub struct Suspicion {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub findings: Vec<Finding>,
-    /// When it was concluded.
+    /// When it was concluded. What is concluded again is written where it is something else, or after a week.
     #[schemars(with = "Moment")]
     pub analyzed_at: Timestamp,
     /// The version of the model that concluded it.

@@ -2,11 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use analyzer::exposure::Play;
+use analyzer::folder::groups;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Evidence, groups_of};
+use super::Evidence;
 use crate::output::{self, Usage};
 
 /// Conclude anew what was concluded of a server, and compare it byte for byte.
@@ -34,9 +34,8 @@ pub(crate) struct Arguments {
 /// [`Usage`] for a server that is not in the archive; else what kept it from being read, or that the published
 /// assessment is another.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let previous = arguments.against.as_deref().map(groups_of).transpose()?.unwrap_or_default();
-    let play = Play { wallets: 0, seed: 0 };
-    let analysis = arguments.evidence.analyze(&previous, (play, 0), |_, _| {}).await?;
+    let previous = arguments.against.as_deref().map(groups).transpose()?.unwrap_or_default();
+    let analysis = arguments.evidence.read()?.conclude(&previous).await?;
     let assessment = analysis.assessments.iter().find(|assessment| assessment.server == arguments.server);
     let assessment = assessment.ok_or_else(|| {
         Usage(format!("{} is not in the archive: assessments.json names them", arguments.server))

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, fmt::Write as _, net::IpAddr};
 
 use comfy_table::Table;
 use electrum::{Network, Subnet};
+use model::geoip::{Asn, Databases};
 use scanner::{
     agenda::Profile,
     plan::{Figure, Load, Plan, Planned},
@@ -12,10 +13,7 @@ use scanner::{
 use serde::Serialize;
 
 use super::place::Reason;
-use crate::{
-    geoip::{Asn, Databases},
-    output,
-};
+use crate::output;
 
 /// ASes that people are shown.
 const MOST_ASES: usize = 10;

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use crds::{ElectrumServer, ScanCampaign};
+use crds::{ElectrumServer, ScanCampaign, adopts};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -35,7 +35,7 @@ use tracing::{info, warn};
 use super::{
     apply::{Place, apply, rest},
     build::build,
-    counts::{adopts, counts},
+    counts::counts,
     dereference::{Found, dereference},
     notes::notes,
     status::{Outcome, ours, status},

@@ -2,23 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{ElectrumServer, ScanCampaign, campaign::Counts, server::State};
-use kube::ResourceExt as _;
+use crds::{ElectrumServer, ScanCampaign, belongs, campaign::Counts, server::State};
 use model::assessment::Level;
 
 use crate::{conditions, exclusion::EXCLUDED};
-
-/// Whether servers that name no campaign are this one's: of the campaigns of their network in their namespace it is
-/// the first by name.
-#[must_use]
-pub fn adopts<'a>(campaign: &ScanCampaign, all: impl IntoIterator<Item = &'a ScanCampaign>) -> bool {
-    let (name, namespace) = (campaign.name_any(), campaign.namespace());
-    !all.into_iter().any(|other| {
-        other.namespace() == namespace
-            && other.spec.network == campaign.spec.network
-            && other.name_any() < name
-    })
-}
 
 /// How many there are.
 #[must_use]
@@ -27,17 +14,9 @@ pub fn counts<'a>(
     adopts: bool,
     servers: impl IntoIterator<Item = &'a ElectrumServer>,
 ) -> Counts {
-    let (name, namespace) = (campaign.name_any(), campaign.namespace());
-    let of_campaign = |server: &&ElectrumServer| {
-        server.namespace() == namespace
-            && match &server.spec.campaign {
-                Some(named) => *named == name,
-                None => adopts && server.spec.network == campaign.spec.network,
-            }
-    };
     let mut counts = Counts::default();
     let mut groups: BTreeMap<&str, i32> = BTreeMap::new();
-    for server in servers.into_iter().filter(of_campaign) {
+    for server in servers.into_iter().filter(|server| belongs(server, campaign, adopts)) {
         counts.known += 1;
         let Some(status) = &server.status else { continue };
         let reachable = status.reachability.as_ref().is_some_and(|reach| reach.state == State::Reachable);
@@ -80,14 +59,6 @@ mod tests {
             "status": status,
         }))
         .expect("a server")
-    }
-
-    #[test]
-    fn who_names_no_campaign_is_the_first_ones() {
-        let (first, second) = (campaign("a"), campaign("b"));
-        let all = [first.clone(), second.clone()];
-        assert!(adopts(&first, &all));
-        assert!(!adopts(&second, &all));
     }
 
     #[test]

@@ -26,12 +26,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const IMAGE: &str = "observatory:test";
+/// Who analyzers are.
+const ANALYZER: &str = "observatory-analyzer";
 
 /// A cluster, and what its nodes run.
 pub(crate) struct Setting {
     pub(crate) cluster: Cluster,
     pub(crate) kubelet: Kubelet,
-    _programs: TempDir,
+    /// What the fleet would share its work through.
+    pub(crate) redis: String,
+    programs: TempDir,
 }
 
 /// Stands in for the scanner as its pod sees it: answers probes while it goes on, ends at once where it is to work once.
@@ -59,8 +63,18 @@ impl Setting {
         program(programs.path(), "analyzer", "#!/bin/sh\nexit 0\n");
         let image = Image { programs: programs.path().into(), entrypoint: Vec::new() };
         let node = Node { images: BTreeMap::from([(IMAGE.to_owned(), image)]), names: BTreeMap::new() };
-        let kubelet = Kubelet::start(cluster.client(), node).expect("a kubelet");
-        Self { cluster, kubelet, _programs: programs }
+        let kubelet = Kubelet::start(&cluster, node).expect("a kubelet");
+        Self { cluster, kubelet, redis: "redis://127.0.0.1:1".to_owned(), programs }
+    }
+
+    /// Puts a program as it was built in the place of the one that stands in for it.
+    pub(crate) fn install(&self, name: &str) {
+        let test = std::env::current_exe().expect("a test");
+        let built = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join(name);
+        assert!(built.is_file(), "there is no {}: cargo build --workspace --bins", built.display());
+        let place = self.programs.path().join(name);
+        fs::remove_file(&place).expect("was there");
+        std::os::unix::fs::symlink(built, place).expect("installed");
     }
 
     /// Applies the definitions, as a person would.
@@ -84,7 +98,10 @@ impl Setting {
     pub(crate) async fn operator_with(&self, name: &str, namespace: Option<&str>) -> Operator {
         let role = concat!(env!("CARGO_MANIFEST_DIR"), "/rbac.yaml");
         self.kubectl(["apply", "--server-side", "-f", role]).await;
-        self.kubectl(["create", "serviceaccount", name]).await;
+        for account in [name, ANALYZER] {
+            // The latter is there already where there is another operator.
+            let _ = self.cluster.kubectl(["create", "serviceaccount", account]).await;
+        }
         let account = format!("--serviceaccount=default:{name}");
         self.kubectl([
             "create",
@@ -99,7 +116,7 @@ impl Setting {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        let settings = Settings { namespace: namespace.map(str::to_owned), ..settings(name) };
+        let settings = Settings { namespace: namespace.map(str::to_owned), ..settings(name, &self.redis) };
         let running = operator::run(user.client(), settings, listener, stop.clone());
         let task = tokio::spawn(async move { running.await.expect("ends well") });
         Operator { name: name.to_owned(), address, stop, task }
@@ -175,23 +192,14 @@ fn program(directory: &Path, name: &str, text: &str) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("may be run");
 }
 
-fn settings(identity: &str) -> Settings {
+fn settings(identity: &str, redis: &str) -> Settings {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         settings: Settings,
     }
-    let line = [
-        "operator",
-        "--image",
-        IMAGE,
-        "--redis",
-        "redis://127.0.0.1:1",
-        "--identity",
-        identity,
-        "--grace-seconds",
-        "2",
-    ];
+    let line =
+        ["operator", "--image", IMAGE, "--redis", redis, "--identity", identity, "--grace-seconds", "2"];
     Line::parse_from(line).settings
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fleet::exclusions::publish;
+use fleet::{arguments::Shared, exclusions::publish};
 
-use super::{Shared, Usage, say};
+use super::{Usage, say};
 use crate::discovery::Exclusions;
 
 /// Publish who is to be left alone, for all campaigns of a Redis and in the place of what was published before.

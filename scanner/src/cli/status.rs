@@ -4,10 +4,11 @@ use std::io::Write as _;
 
 use clap::Args;
 use comfy_table::Table;
-use fleet::schedule::{RedisSchedule, Schedule as _, Scope, Status};
+use fleet::{
+    arguments::Shared,
+    schedule::{RedisSchedule, Schedule as _, Scope, Status},
+};
 use serde_json::json;
-
-use super::Shared;
 
 /// Print how a campaign stands: what is due in each lane, and who works for it.
 #[derive(Debug, Args)]

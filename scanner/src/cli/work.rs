@@ -12,20 +12,21 @@ use clap::Args;
 use electrum::{dial::Dialer, limits::Limits, names::Names};
 use fleet::{
     FleetError, Redis,
+    arguments::Shared,
     exclusions::{LOOKED, Watch},
     permits::Permits,
     schedule::RedisSchedule,
 };
+use model::geoip::Databases;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
 
-use super::{Shared, Usage, say};
+use super::{Usage, say};
 use crate::{
     aside::Tickets,
-    autonomous::Systems,
     caller::Caller,
     discovery::InForce,
     gate::Gate,
@@ -111,10 +112,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let name = arguments.name.unwrap_or_else(|| format!("worker-{:016x}", rand::random::<u64>()));
     let hold = Hold { lease: Duration::from_secs(arguments.lease.into()), ..Hold::default() };
     let schedule = RedisSchedule::new(redis.clone(), &orders.scope, arguments.backlog);
-    let mut systems = Systems::default();
-    for file in &arguments.geoip {
-        systems.open(file).map_err(|e| Usage(format!("--geoip {}: {e}", file.display())))?;
-    }
+    let systems = Databases::open(&arguments.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
     let visitor = Arc::new(visitor(&orders, systems, Permits::new(redis.clone())));
     let mut watch = Watch::new(redis.clone());
     if gate.wait(prepare(&redis, &mut watch, &visitor, &health)).await.transpose()?.is_none() {
@@ -191,7 +189,7 @@ fn take(rules: &str, visitor: &Visitor) -> Result<(), String> {
     Ok(())
 }
 
-fn visitor(orders: &Orders, systems: Systems, permits: Permits) -> Visitor {
+fn visitor(orders: &Orders, systems: Databases, permits: Permits) -> Visitor {
     let names = orders.resolver.map_or_else(Names::system, Names::at);
     Visitor {
         dialer: Dialer::new(names, orders.seeds.guard, orders.proxy.clone(), Limits::default()),

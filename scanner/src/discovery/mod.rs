@@ -27,6 +27,6 @@ pub use exclusions::{Exclusion, Exclusions, InForce, Rule, RuleError};
 pub use features::own_websockets;
 pub use frontier::{Frontier, GossipEdge};
 pub use peers::{PeerList, PeerRow, PeersError, parse_peers};
-pub use seeds::{SeedError, Seeds, bundled, parse_seeds};
+pub use seeds::{SeedError, Seeds, bundled, bundled_endpoints, parse_seeds};
 pub use server::{Listing, Server, Source};
 pub use text::{Problem, Problems, TooLong};

@@ -72,6 +72,12 @@ pub fn bundled(network: Network) -> Vec<Server> {
     read(bundled_text(network), network).servers
 }
 
+/// Where those listen.
+#[must_use]
+pub fn bundled_endpoints(network: Network) -> Vec<Endpoint> {
+    bundled(network).iter().flat_map(Server::endpoints).cloned().collect()
+}
+
 fn bundled_text(network: Network) -> &'static str {
     match network {
         Network::Mainnet => include_str!("../../servers/mainnet.json"),

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{GetParams, ObjectMeta, PostParams};
 use kube::core::Request;
 use kube::{Api, Client};
@@ -100,11 +99,11 @@ impl Cluster {
 
     /// The user that a Pod of that service account is, by a token.
     pub async fn service_account(&self, namespace: &str, name: &str) -> Result<User, Error> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let made =
-            accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await?;
-        let token = made.status.map(|status| status.token).unwrap_or_default();
-        User::with_token(&self.access, &format!("{namespace}.{name}"), &token).await
+        User::of_service_account(&self.client(), &self.access, namespace, name, "test").await
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Makes a namespace, unless it is there.

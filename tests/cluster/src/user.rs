@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::serde_json::{Value, json};
+use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::{Api, Client, Config};
 
 use crate::Error;
 use crate::certificates::Pair;
@@ -24,8 +27,19 @@ impl User {
         Self::new(to, name, &json!({ "client-certificate": file("crt"), "client-key": file("key") })).await
     }
 
-    pub(crate) async fn with_token(to: &Access, name: &str, token: &str) -> Result<Self, Error> {
-        Self::new(to, name, &json!({ "token": token })).await
+    /// The user that a Pod of that service account is, whose file is called after whoever uses it.
+    pub(crate) async fn of_service_account(
+        client: &Client,
+        to: &Access,
+        namespace: &str,
+        name: &str,
+        user: &str,
+    ) -> Result<Self, Error> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+        let made =
+            accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await?;
+        let token = made.status.map(|status| status.token).unwrap_or_default();
+        Self::new(to, &format!("{namespace}.{name}.{user}"), &json!({ "token": token })).await
     }
 
     async fn new(to: &Access, name: &str, credentials: &Value) -> Result<Self, Error> {
@@ -59,6 +73,7 @@ impl User {
 }
 
 /// What every user needs to know of the cluster.
+#[derive(Clone)]
 pub(crate) struct Access {
     pub(crate) directory: PathBuf,
     pub(crate) port: u16,

@@ -30,7 +30,7 @@ impl Setting {
             images: BTreeMap::from([("tools:1".into(), Image { programs: "/usr/bin".into(), entrypoint })]),
             names: BTreeMap::from([("store.default.svc".into(), "127.9.9.9".into())]),
         };
-        let kubelet = Kubelet::start(cluster.client(), settings).expect("a kubelet");
+        let kubelet = Kubelet::start(&cluster, settings).expect("a kubelet");
         Self { kubelet, cluster }
     }
 
@@ -181,6 +181,30 @@ async fn jobs_end_well_or_badly() {
         left.len() == 2 && left[0].owner_references().is_empty(),
         "a Job orphans its Pods unless told otherwise"
     );
+}
+
+#[tokio::test]
+async fn who_automounts_a_token_is_that_service_account() {
+    let setting = Setting::new().await;
+    setting.cluster.kubectl(["create", "serviceaccount", "reader"]).await.expect("made");
+    for (name, automounts) in [("somebody", true), ("nobody", false)] {
+        let mut whoami = job(name, "grep -o 'default.reader[^\"]*' \"$KUBECONFIG\" || exit 3", 0);
+        whoami["spec"]["template"]["spec"]["serviceAccountName"] = json!("reader");
+        whoami["spec"]["template"]["spec"]["automountServiceAccountToken"] = json!(automounts);
+        setting.make::<Job>(&whoami).await;
+    }
+    let ended = async |name: &str, how: &str| {
+        eventually("the Job has ended", async || {
+            let conditions = setting.api::<Job>().get(name).await.ok()?.status?.conditions?;
+            conditions.iter().any(|each| each.type_ == how).then_some(())
+        })
+        .await;
+    };
+    ended("somebody", "Complete").await;
+    ended("nobody", "Failed").await;
+    let pod = setting.pods("somebody").await.remove(0);
+    let log = setting.kubelet.logs("default", &pod.name_any(), "main").expect("a log");
+    assert!(log.contains(&pod.uid().expect("a uid")), "a file of its own: {log}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The analyzer: a CronJob where scanners go on, one Job where they were there once. Pure.
+//! The analyzer: a CronJob where scanners go on, one Job where they were there once. Pure. Other than scanners it meets
+//! nobody hostile and tells the API server what it found, so it alone has a token.
 
 use k8s_openapi::{
     api::{
@@ -15,7 +16,7 @@ use crate::{
     names::{self, Component},
 };
 
-/// Where archives and reports are.
+/// Where archives and reports are: `CAMPAIGN/archive` and `CAMPAIGN/report`.
 const DATA: &str = "/var/lib/observatory";
 /// How long one analysis may take, in seconds.
 const DEADLINE: i64 = 6 * 3_600;
@@ -65,25 +66,23 @@ fn task(campaign: &Validated, settings: &Settings) -> JobSpec {
     arguments.extend(pod::redis_arguments(settings));
     arguments.extend(["--archive".to_owned(), format!("{place}/archive")]);
     arguments.extend(["--out".to_owned(), format!("{place}/report")]);
+    arguments.extend(pod::geoip_arguments(settings));
+    arguments.push("--json-logs".to_owned());
     let mut container = pod::container(settings, "analyzer", arguments);
     container.resources = Some(pod::resources("250m", "512Mi", "2Gi"));
-    container
-        .volume_mounts
-        .get_or_insert_default()
-        .extend([pod::mount("data", DATA), pod::mount("tmp", "/tmp")]);
+    container.volume_mounts.get_or_insert_default().push(pod::mount("data", DATA));
     let mut spec = pod::spec(campaign, settings, container);
     spec.restart_policy = Some("Never".to_owned());
-    spec.volumes.get_or_insert_default().extend([
-        Volume {
-            name: "data".to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: settings.data_claim.clone(),
-                ..PersistentVolumeClaimVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-        pod::scratch("tmp"),
-    ]);
+    spec.service_account_name = Some(settings.analyzer_service_account.clone());
+    spec.automount_service_account_token = Some(true);
+    spec.volumes.get_or_insert_default().push(Volume {
+        name: "data".to_owned(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: settings.data_claim.clone(),
+            ..PersistentVolumeClaimVolumeSource::default()
+        }),
+        ..Volume::default()
+    });
     JobSpec {
         active_deadline_seconds: Some(DEADLINE),
         backoff_limit: Some(1),
@@ -95,5 +94,27 @@ fn task(campaign: &Validated, settings: &Settings) -> JobSpec {
             spec: Some(spec),
         },
         ..JobSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::campaign::{
+        build::tests::settings,
+        validate::{tests::found, validate},
+    };
+
+    #[test]
+    fn the_analyzer_understands_what_it_is_told() {
+        let campaign = validate(&found(&json!({}))).expect("can be acted on");
+        let pod = task(&campaign, &settings()).template.spec.expect("a spec");
+        let arguments = pod.containers[0].args.clone().expect("arguments");
+        let line = ["analyzer".to_owned()].into_iter().chain(arguments);
+        analyzer::run::Program::try_parse_from(line).expect("a line that it takes");
+        assert_eq!(pod.service_account_name.as_deref(), Some("observatory-analyzer"));
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, PodSecurityContext,
-        PodSpec, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume,
-        VolumeMount,
+        Capabilities, ConfigMapVolumeSource, Container, KeyToPath, PersistentVolumeClaimVolumeSource,
+        PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+        SecurityContext, Volume, VolumeMount,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
@@ -21,6 +21,9 @@ const CAMPAIGN: &str = "/etc/observatory/campaign";
 const REDIS: &str = "/etc/observatory/redis";
 /// Where the certificate is that signed Redis'.
 const REDIS_CA: &str = "/etc/observatory/redis-ca";
+
+/// Where databases of addresses are.
+const GEOIP: &str = "/usr/share/observatory";
 
 /// The file of the campaign in every container.
 pub(super) fn campaign_file() -> String {
@@ -40,6 +43,11 @@ pub(super) fn redis_arguments(settings: &Settings) -> Vec<String> {
     arguments
 }
 
+/// Where it is written where addresses are.
+pub(super) fn geoip_arguments(settings: &Settings) -> impl Iterator<Item = String> {
+    settings.geoip.iter().flat_map(|database| ["--geoip".to_owned(), database.clone()])
+}
+
 /// A container that runs one of our programs.
 pub(super) fn container(settings: &Settings, program: &str, arguments: Vec<String>) -> Container {
     let mut mounts = vec![mount("campaign", CAMPAIGN)];
@@ -48,6 +56,9 @@ pub(super) fn container(settings: &Settings, program: &str, arguments: Vec<Strin
     }
     if settings.redis_ca_secret.is_some() {
         mounts.push(mount("redis-ca", REDIS_CA));
+    }
+    if settings.geoip_claim.is_some() {
+        mounts.push(VolumeMount { read_only: Some(true), ..mount("geoip", GEOIP) });
     }
     Container {
         name: program.to_owned(),
@@ -93,6 +104,16 @@ pub(super) fn spec(campaign: &Validated, settings: &Settings, container: Contain
             });
         }
     }
+    if let Some(claim) = &settings.geoip_claim {
+        volumes.push(Volume {
+            name: "geoip".to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: claim.clone(),
+                read_only: Some(true),
+            }),
+            ..Volume::default()
+        });
+    }
     PodSpec {
         containers: vec![container],
         volumes: Some(volumes),
@@ -126,11 +147,6 @@ pub(super) fn only(spec: &mut PodSpec, files: impl Iterator<Item = String>) {
 /// A volume's place in a container.
 pub(super) fn mount(name: &str, path: &str) -> VolumeMount {
     VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
-}
-
-/// An empty directory that is gone with the pod.
-pub(super) fn scratch(name: &str) -> Volume {
-    Volume { name: name.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
 }
 
 /// What a container gets, and the memory that it may not exceed.

@@ -176,9 +176,7 @@ fn arguments(vantage: &Vantage, settings: &Settings) -> Vec<String> {
     arguments.extend(pod::redis_arguments(settings));
     arguments.extend(["--vantage".to_owned(), vantage.name.clone()]);
     arguments.extend(["--http".to_owned(), format!("$(POD_IP):{PORT}")]);
-    for database in &settings.geoip {
-        arguments.extend(["--geoip".to_owned(), database.clone()]);
-    }
+    arguments.extend(pod::geoip_arguments(settings));
     arguments
 }
 

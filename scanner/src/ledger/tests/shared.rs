@@ -6,12 +6,11 @@ use electrum::Host;
 use fleet::permits::Permits;
 
 use super::{super::*, support::Server};
-use crate::autonomous::Systems;
 
 fn ledger(server: &Server, spacing: Duration) -> Arc<Ledger> {
     let spacings = Spacings { server: spacing, subnet: spacing, system: spacing };
     let politeness = Politeness::of_fleet(spacings, 2);
-    Ledger::shared(politeness, Systems::default(), Permits::new(server.redis()))
+    Ledger::shared(politeness, Databases::default(), Permits::new(server.redis()))
 }
 
 fn at(last: u8) -> (Host, Option<IpAddr>) {

@@ -63,6 +63,16 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Who it is to the API server. A real Pod finds that in files at a place of their own.
+    pub(super) fn of_user(mut self, kubeconfig: Option<&Path>) -> Self {
+        if let Some(file) = kubeconfig {
+            self.variables.insert("KUBECONFIG".into(), file.display().to_string());
+        }
+        self
+    }
+}
+
 /// None where an optional source is not there.
 fn value(pod: &Pod, variable: &EnvVar, seen: &Seen, address: Ipv4Addr) -> Result<Option<String>, Obstacle> {
     let Some(from) = &variable.value_from else {

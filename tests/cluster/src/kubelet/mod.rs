@@ -2,6 +2,7 @@
 //! Deployments, Jobs and CronJobs become Pods, Pods become processes, and what has lost its owner is deleted.
 //! May not be cleverer than the real ones: where it is simpler, README.md says so.
 
+mod accounts;
 mod changes;
 mod container;
 mod cronjobs;
@@ -31,7 +32,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::Error;
+use crate::{Cluster, Error};
+use accounts::Accounts;
 use changes::Changes;
 use garbage::Collector;
 use node::Node;
@@ -67,10 +69,12 @@ pub struct Kubelet {
 }
 
 impl Kubelet {
-    /// Starts to look after a cluster, as the user of the client, who must be allowed everything.
-    pub fn start(client: Client, settings: Settings) -> io::Result<Self> {
+    /// Starts to look after a cluster, as somebody who is allowed everything.
+    pub fn start(cluster: &Cluster, settings: Settings) -> io::Result<Self> {
+        let client = cluster.client();
+        let accounts = Accounts::new(client.clone(), cluster.access().clone());
         let directory = tempfile::Builder::new().prefix("test-kubelet-").tempdir()?;
-        let node = Node::new(directory.path(), settings);
+        let node = Node::new(directory.path(), settings, accounts);
         let task = tokio::spawn(look_after(client.clone(), node));
         Ok(Self { client, task, directory })
     }
@@ -118,6 +122,7 @@ async fn pass(client: &Client, node: &mut Node) -> kube::Result<()> {
     seen.deployments.iter().for_each(|each| deployments::decide(each, &seen.pods, now, &mut changes));
     seen.jobs.iter().for_each(|each| jobs::decide(each, &seen.pods, now, &mut changes));
     seen.cronjobs.iter().for_each(|each| cronjobs::decide(each, &seen.jobs, now, &mut changes));
+    node.accounts.admit(&seen).await;
     node.sync(&seen, now, &mut changes);
     changes.apply(client).await
 }

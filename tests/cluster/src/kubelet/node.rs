@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::Settings;
+use super::accounts::Accounts;
 use super::changes::{Changes, Kind};
 use super::seen::Seen;
 use super::worker::Worker;
@@ -19,6 +20,7 @@ use super::{status, template};
 pub(super) struct Node {
     directory: PathBuf,
     settings: Settings,
+    pub(super) accounts: Accounts,
     /// By the uid of the Pod.
     workers: BTreeMap<String, Worker>,
     /// What the addresses of Pods have in common: on loopback, one for each, so that their ports are their own.
@@ -27,12 +29,19 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(directory: &Path, settings: Settings) -> Self {
+    pub(super) fn new(directory: &Path, settings: Settings, accounts: Accounts) -> Self {
         static NODES: AtomicU32 = AtomicU32::new(0);
         // Apart from those of other tests, whether in this process or in another.
         let number = std::process::id().wrapping_mul(8).wrapping_add(NODES.fetch_add(1, Ordering::Relaxed));
         let network = (127 << 24) | (1 << 22) | ((number % (1 << 14)) << 8);
-        Self { directory: directory.into(), settings, workers: BTreeMap::new(), network, last_host: 0 }
+        Self {
+            directory: directory.into(),
+            settings,
+            accounts,
+            workers: BTreeMap::new(),
+            network,
+            last_host: 0,
+        }
     }
 
     pub(super) fn sync(&mut self, seen: &Seen, now: Timestamp, changes: &mut Changes) {
@@ -57,7 +66,10 @@ impl Node {
             } else if template::active(pod) {
                 let host = self.free_host();
                 let address = Ipv4Addr::from_bits(self.network | host);
-                match Worker::start(pod, seen, &self.settings, &self.directory, address) {
+                let started = self.accounts.kubeconfig(pod).and_then(|kubeconfig| {
+                    Worker::start(pod, seen, &self.settings, &self.directory, address, kubeconfig)
+                });
+                match started {
                     Ok(worker) => {
                         self.last_host = host;
                         changes.status(Kind::Pod, pod, &status::of(pod, &worker, now));

@@ -34,6 +34,7 @@ impl Worker {
         settings: &Settings,
         directory: &Path,
         address: Ipv4Addr,
+        kubeconfig: Option<&Path>,
     ) -> Result<Self, Obstacle> {
         let spec = pod.spec.as_ref().ok_or_else(|| Obstacle("InvalidPod", "it has no spec".into()))?;
         if let Some(what) = unsupported(spec) {
@@ -44,6 +45,7 @@ impl Worker {
         let mut launches = Vec::new();
         for container in &spec.containers {
             let environment = Environment::new(pod, container, seen, settings, &volumes, address)?;
+            let environment = environment.of_user(kubeconfig);
             let check = |probe: &Option<_>| {
                 probe.as_ref().map(|probe| Check::new(probe, container, address)).transpose()
             };

@@ -1,0 +1,125 @@
+//! An analysis of what an archive holds: what it rests on is read here, and what follows is written into a report folder.
+//! Whoever analyses the same archive in the same way, on whatever machine, gets the same files.
+
+use std::collections::BTreeSet;
+
+use electrum::{Endpoint, Network};
+use jiff::{SignedDuration, Timestamp};
+use model::{Archive, Visit, archive::ArchiveError, assessment::Group, finding::Digest, geoip::Databases};
+
+use crate::{
+    analysis::{Analysis, Beside},
+    collect::{Collection, collect},
+    exposure::Play,
+    folder::{self, Folder, FolderError},
+    identify::{Knowledge, KnowledgeError},
+    signs::Signs,
+};
+
+/// Why there is no analysis.
+#[derive(Debug, thiserror::Error)]
+pub enum BasisError {
+    /// There are no visits, of the network and within the time that are asked for.
+    #[error("no visits in it")]
+    Nothing,
+    /// There are several networks, and none was named.
+    #[error("the archive has several networks, and one must be named: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Several(Vec<Network>),
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The report cannot be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// What is known of software cannot be read.
+    #[error(transparent)]
+    Knowledge(#[from] KnowledgeError),
+    /// What is known of companies cannot be read.
+    #[error(transparent)]
+    Signs(#[from] toml::de::Error),
+}
+
+/// What an analysis rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'e> {
+    /// The visits.
+    pub archive: &'e Archive,
+    /// Of which network, where there are several.
+    pub network: Option<Network>,
+    /// Only the days that lie so far back from the latest.
+    pub window: Option<SignedDuration>,
+    /// Where addresses are.
+    pub databases: &'e Databases,
+    /// Pages that one server alone was told of and that somebody opened, by what their addresses end in.
+    pub opened: &'e BTreeSet<String>,
+    /// The endpoints that Electrum carries for a network.
+    pub defaults: fn(Network) -> Vec<Endpoint>,
+}
+
+impl Basis<'_> {
+    /// The analysis: how wallets are played for it, and how many partitions drawn. Each visit is shown once, with the
+    /// digest of its line; what is spoilt is told of and passed over.
+    ///
+    /// # Errors
+    /// [`BasisError`].
+    pub async fn analyze(
+        &self,
+        previous: &[Group],
+        (play, draws): (Play, u64),
+        seen: impl FnMut(&Visit, Digest),
+        spoilt: impl FnMut(&ArchiveError),
+    ) -> Result<Analysis, BasisError> {
+        let (knowledge, signs) = (Knowledge::embedded()?, Signs::embedded()?);
+        let collection = self.collect(&knowledge, seen, spoilt).await?;
+        let defaults = (self.defaults)(collection.network);
+        let beside = Beside {
+            previous,
+            opened: self.opened,
+            place: &|ip| self.databases.place(ip),
+            defaults: &defaults,
+            signs: &signs,
+            play,
+            draws,
+        };
+        Ok(Analysis::of(&collection, &knowledge, &beside))
+    }
+
+    /// The analysis, and its report. Groups keep the names that they have in the folder.
+    ///
+    /// # Errors
+    /// [`BasisError`]. The folder is as it was where there is nothing to analyse.
+    pub async fn report(
+        &self,
+        folder: &Folder,
+        with: (Play, u64),
+        spoilt: impl FnMut(&ArchiveError),
+    ) -> Result<Analysis, BasisError> {
+        let previous = folder::groups(folder.path())?;
+        let mut visits = folder.visits()?;
+        let seen = |visit: &Visit, digest| visits.add(visit, digest);
+        let analysis = self.analyze(&previous, with, seen, spoilt).await?;
+        folder.write(&analysis, visits)?;
+        Ok(analysis)
+    }
+
+    async fn collect(
+        &self,
+        knowledge: &Knowledge,
+        seen: impl FnMut(&Visit, Digest),
+        spoilt: impl FnMut(&ArchiveError),
+    ) -> Result<Collection, BasisError> {
+        let since = match self.window {
+            Some(window) => {
+                let latest = self.archive.latest_day().await?;
+                latest.and_then(|day| day.checked_sub(window).ok()).unwrap_or(Timestamp::MIN)
+            }
+            None => Timestamp::MIN,
+        };
+        let mut networks = collect(self.archive, self.network, since, knowledge, seen, spoilt).await?;
+        match networks.len() {
+            1 => Ok(networks.remove(0)),
+            0 => Err(BasisError::Nothing),
+            _ => Err(BasisError::Several(networks.iter().map(|found| found.network).collect())),
+        }
+    }
+}
