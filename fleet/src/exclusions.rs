@@ -20,8 +20,21 @@ pub const LOOKED: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where Redis cannot be used: the rules before still hold.
 pub async fn publish(redis: &Redis, rules: &str) -> Result<(), FleetError> {
-    let version = HEXLOWER.encode(&Sha256::digest(rules));
-    redis.call(redis::cmd("MSET").arg(VERSION).arg(version).arg(RULES).arg(rules)).await
+    redis.call(redis::cmd("MSET").arg(VERSION).arg(version(rules)).arg(RULES).arg(rules)).await
+}
+
+/// The version of the rules that are published; none where none ever were, or they are lost.
+///
+/// # Errors
+/// Where Redis cannot be used.
+pub async fn published(redis: &Redis) -> Result<Option<String>, FleetError> {
+    redis.call(redis::cmd("GET").arg(VERSION)).await
+}
+
+/// The version of rules: a digest of their text.
+#[must_use]
+pub fn version(rules: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(rules))
 }
 
 /// Follows the rules.
@@ -43,7 +56,7 @@ impl Watch {
     /// # Errors
     /// Where Redis cannot be used.
     pub async fn changed(&mut self) -> Result<Option<String>, FleetError> {
-        let version: Option<String> = self.redis.call(redis::cmd("GET").arg(VERSION)).await?;
+        let version = published(&self.redis).await?;
         if version.is_none() || version == self.version {
             return Ok(None);
         }

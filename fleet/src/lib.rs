@@ -6,6 +6,7 @@
 
 mod address;
 pub mod arguments;
+pub mod campaign;
 mod clock;
 mod connect;
 pub mod error;

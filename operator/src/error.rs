@@ -22,6 +22,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Redis could not be used.
+    #[error(transparent)]
+    Fleet(#[from] fleet::FleetError),
     /// A value could not be written as JSON or YAML.
     #[error("cannot be written: {0}")]
     Unwritable(String),
@@ -49,6 +52,8 @@ pub enum Class {
     Refused,
     /// A name is taken.
     Taken,
+    /// Redis could not be used.
+    Redis,
     /// This replica may not write.
     NotLeader,
     /// A fault of ours.
@@ -57,12 +62,13 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreachable,
         Self::Transient,
         Self::Forbidden,
         Self::Refused,
         Self::Taken,
+        Self::Redis,
         Self::NotLeader,
         Self::Internal,
     ];
@@ -76,6 +82,7 @@ impl Class {
             Self::Forbidden => "forbidden",
             Self::Refused => "refused",
             Self::Taken => "taken",
+            Self::Redis => "redis",
             Self::NotLeader => "not-leader",
             Self::Internal => "internal",
         }
@@ -84,7 +91,7 @@ impl Class {
     /// Whether it passes by itself, and says nothing of what was looked after.
     #[must_use]
     pub fn passes(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Transient | Self::NotLeader)
+        matches!(self, Self::Unreachable | Self::Transient | Self::Redis | Self::NotLeader)
     }
 
     /// After how long it is worth another try, when so many have failed.
@@ -122,6 +129,7 @@ impl Error {
             Self::TimedOut => Class::Transient,
             Self::NotLeader => Class::NotLeader,
             Self::Taken { .. } => Class::Taken,
+            Self::Fleet(_) => Class::Redis,
             Self::Unwritable(_) => Class::Internal,
             Self::Api(error) => match &**error {
                 kube::Error::Api(status) if status.is_forbidden() => Class::Forbidden,

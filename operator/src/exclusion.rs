@@ -2,10 +2,12 @@
 //! be left alone, and why.
 //!
 //! An exclusion concerns any number of servers, and a server any number of exclusions, so all are looked at together
-//! whenever one of either changes; what is to be said is decided in [`marks`]. That every scanner has an exclusion
-//! (`Applied`) is said by whoever hands it to them: here only that one cannot be applied.
+//! whenever one of either changes; what is to be said is decided in [`marks`]. What they mean together is decided in
+//! [`rules`], and brought to the scanners by [`publish`], which does not wait for what is said here.
 
 pub mod marks;
+pub mod publish;
+pub mod rules;
 
 use std::{
     sync::Arc,
@@ -17,11 +19,14 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt as _, runtime::reflector::Store};
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::marks::{Mark, Verdict};
+use self::{
+    marks::{Mark, Verdict},
+    publish::Published,
+};
 use crate::{
     Error, campaign::dereference::in_time, leader::Fence, metrics::Metrics, names, settings::AGAIN,
     watch::Guarded, writer::Writer,
@@ -53,10 +58,12 @@ pub struct Context {
     pub one_namespace: bool,
     /// Tells that one of them has changed.
     pub changed: Arc<Notify>,
+    /// How far the rules have come.
+    pub published: watch::Receiver<Published>,
 }
 
 /// Looks after exclusions until told to stop.
-pub async fn run(context: Context, fence: &Fence, stop: CancellationToken) {
+pub async fn run(mut context: Context, fence: &Fence, stop: CancellationToken) {
     let mut elections = fence.elections();
     let (mut failures, mut wait) = (0, AGAIN);
     // Before all are known, none is known not to be excluded.
@@ -87,6 +94,7 @@ pub async fn run(context: Context, fence: &Fence, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = context.changed.notified() => {}
+            Ok(()) = context.published.changed() => {}
             Some(()) = elections.next() => {}
             () = tokio::time::sleep(wait) => {}
         }
@@ -104,7 +112,8 @@ async fn look(context: &Context) -> Result<(), Error> {
     context.metrics.malformed("ElectrumServer", servers.iter().filter(|server| server.0.is_err()).count());
     let exclusions: Vec<_> = exclusions.iter().filter_map(|each| each.0.as_ref().ok()).collect();
     let servers: Vec<_> = servers.iter().filter_map(|each| each.0.as_ref().ok()).collect();
-    let (marks, mut verdicts) = marks::decide(&exclusions, &servers, Timestamp::now());
+    let published = context.published.borrow().clone();
+    let (marks, mut verdicts) = marks::decide(&exclusions, &servers, &published, Timestamp::now());
     if context.one_namespace {
         verdicts.clear();
     }

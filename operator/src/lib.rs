@@ -5,11 +5,13 @@
 //! first line. Nothing here talks to the network under study.
 
 pub mod campaign;
+pub mod cleanup;
 pub mod conditions;
 pub mod error;
 pub mod exclusion;
 pub mod health;
 pub mod http;
+pub mod ingest;
 pub mod leader;
 pub mod metrics;
 pub mod names;

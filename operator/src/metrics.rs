@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, process_collector::ProcessCollector,
+    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, process_collector::ProcessCollector,
 };
 
 use crate::error::Class;
@@ -22,6 +22,9 @@ pub struct Metrics {
     writes: IntCounterVec,
     leader: IntGauge,
     malformed: IntGaugeVec,
+    visits: IntCounterVec,
+    lag: GaugeVec,
+    waiting: IntGaugeVec,
 }
 
 impl Metrics {
@@ -57,8 +60,18 @@ impl Metrics {
             writes: counter("writes_total", "Writes that were begun.", &["verb"])?,
             leader: IntGauge::new("operator_leader", "Whether this replica is the one that writes.")?,
             malformed: gauges("malformed_resources", "Resources that could not be read.", &["kind"])?,
+            visits: counter("ingested_visits_total", "Visits that were read.", &["campaign"])?,
+            lag: GaugeVec::new(
+                Opts::new("operator_ingest_lag_seconds", "How long the visit that was read last had waited."),
+                &["campaign"],
+            )?,
+            waiting: gauges(
+                "visits_waiting",
+                "Visits that wait to be read, or to be archived.",
+                &["campaign"],
+            )?,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(metrics.reconciles.clone()),
             Box::new(metrics.errors.clone()),
             Box::new(metrics.seconds.clone()),
@@ -67,6 +80,9 @@ impl Metrics {
             Box::new(metrics.writes.clone()),
             Box::new(metrics.leader.clone()),
             Box::new(metrics.malformed.clone()),
+            Box::new(metrics.visits.clone()),
+            Box::new(metrics.lag.clone()),
+            Box::new(metrics.waiting.clone()),
             Box::new(ProcessCollector::for_self()),
         ];
         all.into_iter().try_for_each(|each| metrics.registry.register(each))?;
@@ -109,6 +125,30 @@ impl Metrics {
         self.leader.set(leads.into());
     }
 
+    /// So many visits of a campaign were read; the last of them had waited so long.
+    pub(crate) fn ingested(&self, campaign: &str, visits: usize, waited: Option<Duration>) {
+        self.visits.with_label_values(&[campaign]).inc_by(visits as u64);
+        self.lag.with_label_values(&[campaign]).set(waited.unwrap_or_default().as_secs_f64());
+    }
+
+    /// So many visits of a campaign wait to be read, or to be archived.
+    pub(crate) fn waiting(&self, campaign: &str, visits: u64) {
+        self.waiting.with_label_values(&[campaign]).set(i64::try_from(visits).unwrap_or(i64::MAX));
+    }
+
+    /// Something went wrong that is tried again.
+    pub(crate) fn failed(&self, controller: &'static str, class: Class) {
+        self.errors.with_label_values(&[controller, class.name()]).inc();
+    }
+
+    /// The visits of a campaign are not read here any more.
+    pub(crate) fn ingest_ended(&self, campaign: &str) {
+        // Nothing may have been told of it.
+        let _ = self.visits.remove_label_values(&[campaign]);
+        let _ = self.lag.remove_label_values(&[campaign]);
+        let _ = self.waiting.remove_label_values(&[campaign]);
+    }
+
     /// In Prometheus' text format.
     ///
     /// # Errors
@@ -147,9 +187,9 @@ mod tests {
         let running = metrics.begins("campaign");
         let text = metrics.text().expect("no series clash");
         for line in [
-            "operator_reconciles_total{controller=\"campaign\",outcome=\"error\"} 7",
+            "operator_reconciles_total{controller=\"campaign\",outcome=\"error\"} 8",
             "operator_errors_total{class=\"not-leader\",controller=\"campaign\"} 1",
-            "operator_reconcile_seconds_count{controller=\"campaign\"} 8",
+            "operator_reconcile_seconds_count{controller=\"campaign\"} 9",
             "operator_reconciles_running{controller=\"campaign\"} 1",
             "operator_leader 1",
             "operator_malformed_resources{kind=\"ScanCampaign\"} 2",

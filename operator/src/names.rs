@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 pub const CAMPAIGN_MANAGER: &str = "electrum-observatory-campaign";
 /// Who writes the condition Excluded, and the statuses of exclusions.
 pub const EXCLUSION_MANAGER: &str = "electrum-observatory-exclusion";
+/// Who writes what visits show: ElectrumServers, their statuses, and how far campaigns have come.
+pub const INGEST_MANAGER: &str = "electrum-observatory-ingest";
+/// Who writes the condition Stale of ElectrumServers.
+pub const RETENTION_MANAGER: &str = "electrum-observatory-retention";
 /// The Lease by which replicas agree who writes; also who events are reported by.
 pub const OPERATOR: &str = "electrum-observatory-operator";
 
@@ -14,6 +18,12 @@ pub const OPERATOR: &str = "electrum-observatory-operator";
 pub const CAMPAIGN: &str = "electrumobservatory.org/campaign";
 /// The vantage that an object belongs to.
 pub const VANTAGE: &str = "electrumobservatory.org/vantage";
+/// Whether a person, or a list of a person's, named a server.
+pub const NAMED: &str = "electrumobservatory.org/named";
+/// The network of a server.
+pub const NETWORK: &str = "electrumobservatory.org/network";
+/// Holds a campaign back until its keys in Redis are gone.
+pub const FINALIZER: &str = "electrumobservatory.org/redis";
 /// An annotation: the digest of what was applied. What was taken out of it since shows by nothing else.
 pub const APPLIED: &str = "electrumobservatory.org/applied";
 /// An annotation of pods: the digest of what scanners read once, when they start.
@@ -23,7 +33,8 @@ const NAME: &str = "app.kubernetes.io/name";
 const COMPONENT: &str = "app.kubernetes.io/component";
 const INSTANCE: &str = "app.kubernetes.io/instance";
 const PART_OF: &str = "app.kubernetes.io/part-of";
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Who made an object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const APP: &str = "electrum-observatory";
 
 /// Finds everything that the operator made.
@@ -100,6 +111,14 @@ pub fn labels(campaign: &str, component: Component, vantage: Option<&str>) -> BT
     labels.insert(PART_OF.to_owned(), APP.to_owned());
     labels.insert(MANAGED_BY.to_owned(), OPERATOR.to_owned());
     labels
+}
+
+/// The labels of a server that a campaign found.
+#[must_use]
+pub fn of_server(campaign: &str, network: &str) -> BTreeMap<String, String> {
+    [(NAME, APP), (PART_OF, APP), (MANAGED_BY, OPERATOR), (CAMPAIGN, campaign), (NETWORK, network)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 #[cfg(test)]

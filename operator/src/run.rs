@@ -2,11 +2,15 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use analyzer::identify::Knowledge;
+use anyhow::Context as _;
 use crds::{ElectrumServer, GROUP, ScanCampaign, ScanExclusion, VERSION};
+use fleet::Redis;
 use futures_util::StreamExt as _;
 use kube::{
     Api, Client, Resource,
@@ -15,17 +19,23 @@ use kube::{
         reflector::{self, store::Writer as Reflector},
     },
 };
+use model::geoip::Databases;
 use serde::de::DeserializeOwned;
-use tokio::{join, net::TcpListener, sync::Notify};
+use tokio::{
+    join,
+    net::TcpListener,
+    sync::{Notify, watch as channel},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
     Settings, campaign,
     campaign::dereference::in_time,
-    exclusion,
+    cleanup,
+    exclusion::{self, publish::Publisher},
     health::Health,
-    http,
+    http, ingest,
     leader::{Candidate, Fence},
     metrics::Metrics,
     watch::{self, Guarded},
@@ -47,6 +57,14 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let redis = settings.fleet().context("--redis")?;
+    let knowledge = Knowledge::embedded()?;
+    let files: Vec<PathBuf> = settings.geoip.iter().map(PathBuf::from).collect();
+    // Where pods have them from a claim the operator need not have them too.
+    let places = Databases::open(&files).unwrap_or_else(|error| {
+        warn!(%error, "--geoip: statuses do not say where servers are");
+        Databases::default()
+    });
     let metrics = Metrics::new()?;
     let health = Health::default();
     health.wait_for(Some("the API server".to_owned()));
@@ -55,7 +73,7 @@ pub async fn run(
     let served = http::serve(listener, metrics.clone(), health.clone(), ended.clone());
     let worked = async {
         if defined(&client, &health, &stop).await {
-            work(client, settings, metrics, health, stop).await;
+            work(client, (redis, knowledge, places), settings, metrics, health, stop).await;
         }
         ended.cancel();
     };
@@ -100,7 +118,14 @@ fn missing<'a>(there: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     plurals.into_iter().filter(|plural| !there.contains(&plural.as_str())).collect()
 }
 
-async fn work(client: Client, settings: Settings, metrics: Metrics, health: Health, stop: CancellationToken) {
+async fn work(
+    client: Client,
+    (redis, knowledge, places): (Redis, Knowledge, Databases),
+    settings: Settings,
+    metrics: Metrics,
+    health: Health,
+    stop: CancellationToken,
+) {
     let fence = Fence::default();
     let candidate = Candidate {
         client: client.clone(),
@@ -114,7 +139,9 @@ async fn work(client: Client, settings: Settings, metrics: Metrics, health: Heal
     let (campaigns, campaigns_in) = reflector::store();
     let (servers, servers_in) = reflector::store();
     let (exclusions, exclusions_in) = reflector::store();
-    let changed = Arc::new(Notify::new());
+    let (told, published) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let changed = [told.clone(), published.clone()];
+    let (publishes, rules) = channel::channel(exclusion::publish::Published::default());
 
     let check_campaigns = watch::check::<Guarded<ScanCampaign>>(
         settings.api(&client),
@@ -148,7 +175,33 @@ async fn work(client: Client, settings: Settings, metrics: Metrics, health: Heal
         exclusions: exclusions.clone(),
         servers: servers.clone(),
         one_namespace: settings.namespace.is_some(),
-        changed: changed.clone(),
+        changed: told,
+        published: rules,
+    };
+    let cleanup_context = cleanup::Context {
+        client: client.clone(),
+        writer: writer.clone(),
+        redis: redis.clone(),
+        metrics: metrics.clone(),
+        campaigns: campaigns.clone(),
+    };
+    let ingest_context = Arc::new(ingest::Context {
+        client: client.clone(),
+        writer: writer.clone(),
+        redis: redis.clone(),
+        metrics: metrics.clone(),
+        knowledge,
+        places,
+        campaigns: campaigns.clone(),
+        servers: servers.clone(),
+        exclusions: exclusions.clone(),
+    });
+    let publisher = Publisher {
+        redis,
+        exclusions: exclusions.clone(),
+        servers: servers.clone(),
+        changed: published,
+        published: publishes,
     };
     let campaign_context = Arc::new(campaign::controller::Context {
         client,
@@ -179,6 +232,9 @@ async fn work(client: Client, settings: Settings, metrics: Metrics, health: Heal
         join!(
             campaign::run(campaign_context, campaigns_in, &fence, stop.clone()),
             exclusion::run(exclusion_context, &fence, stop.clone()),
+            publisher.run(&fence, stop.clone()),
+            ingest::run(ingest_context, &fence, stop.clone()),
+            cleanup::run(cleanup_context, &fence, stop.clone()),
         );
         written.cancel();
     };
@@ -200,7 +256,7 @@ async fn keep<K>(
     reflector: Reflector<Guarded<K>>,
     name: &'static str,
     metrics: &Metrics,
-    changed: &Notify,
+    changed: &[Arc<Notify>],
     stop: &CancellationToken,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
@@ -211,7 +267,7 @@ async fn keep<K>(
         .reflect(reflector)
         .take_until(stop.cancelled())
         .for_each(|_| {
-            changed.notify_one();
+            changed.iter().for_each(|each| each.notify_one());
             std::future::ready(())
         })
         .await;

@@ -2,15 +2,17 @@
 
 mod support;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cluster::eventually;
 use crds::{ElectrumServer, ScanExclusion};
+use fleet::exclusions::Watch;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use support::Setting;
 
 #[tokio::test]
@@ -88,5 +90,83 @@ async fn who_sees_one_namespace_marks_its_servers_and_says_nothing_on_exclusions
     made("first").await;
     made("second").await;
     assert_eq!(exclusions.get("asked").await.expect("there").status, None);
+    operator.stop().await;
+}
+
+fn wish(name: &str, spec: &Value) -> ScanExclusion {
+    let mut wish = json!({"apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ScanExclusion",
+        "metadata": {"name": name}, "spec": spec});
+    wish["spec"]["reason"] = json!("The operator asked us to.");
+    serde_json::from_value(wish).expect("an exclusion")
+}
+
+/// Waits until scanners would follow these rules, whoever's they are; for how long it took.
+async fn followed(watch: &mut Watch, rules: &[&str]) -> Duration {
+    let began = Instant::now();
+    loop {
+        // Redis may only be coming up again.
+        let Ok(text) = watch.next().await else { continue };
+        if text.lines().map(|line| line.split(" #").next().unwrap_or(line)).eq(rules.iter().copied()) {
+            return began.elapsed();
+        }
+    }
+}
+
+#[tokio::test]
+async fn scanners_have_exclusions_within_a_second_and_what_redis_lost_comes_back() {
+    let mut setting = Setting::new().await;
+    let operator = setting.operator("operator").await;
+    let client = setting.cluster.client();
+    let exclusions: Api<ScanExclusion> = Api::all(client.clone());
+    let applied = async |name: &str, reason: &str| -> Condition {
+        eventually(&format!("{name} is {reason}"), async || {
+            let found = exclusions.get(name).await.ok()?;
+            let status = found.status?;
+            let condition = status.conditions.into_iter().find(|each| each.type_ == "Applied")?;
+            (condition.reason == reason).then_some(condition)
+        })
+        .await
+    };
+    let mut watch = Watch::new(setting.redis.redis());
+    // Before anybody asked to be left alone, scanners are told that nobody did.
+    followed(&mut watch, &[]).await;
+
+    exclusions
+        .create(&PostParams::default(), &wish("asked", &json!({"domains": ["example.org"]})))
+        .await
+        .expect("made");
+    let took = followed(&mut watch, &[".example.org"]).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let said = applied("asked", "Published").await;
+    assert_eq!(said.message, "the scanners of every campaign have it; it covers 0 known servers");
+
+    // A server's own wish, and an exclusion of which one rule means nothing: the rest of it holds.
+    let servers: Api<ElectrumServer> = Api::default_namespaced(client.clone());
+    let server = json!({"apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ElectrumServer",
+        "metadata": {"name": "shy"}, "spec": {"network": "testnet4", "host": "shy.example.net", "exclude": true,
+        "ports": [{"port": 50002, "transport": "ssl"}]}});
+    servers
+        .create(&PostParams::default(), &serde_json::from_value(server).expect("a server"))
+        .await
+        .expect("made");
+    followed(&mut watch, &[".example.org", "shy.example.net"]).await;
+    let odd = wish("odd", &json!({"hosts": ["a..b", "c.example.net"]}));
+    exclusions.create(&PostParams::default(), &odd).await.expect("made");
+    followed(&mut watch, &[".example.org", "c.example.net", "shy.example.net"]).await;
+    assert!(applied("odd", "InvalidRule").await.message.starts_with("\"a..b\" protects nobody"));
+
+    // Redis is away: what is new is not applied, and says so; what scanners have they keep.
+    setting.redis.kill();
+    let patch = Patch::Merge(json!({"spec": {"hosts": ["d.example.net"]}}));
+    exclusions.patch("odd", &PatchParams::default(), &patch).await.expect("changed");
+    assert_eq!(applied("odd", "RedisAway").await.status, "False");
+    assert_eq!(applied("asked", "Published").await.status, "True");
+    // It comes back with nothing in it.
+    setting.redis.restart().await;
+    followed(&mut watch, &[".example.org", "d.example.net", "shy.example.net"]).await;
+    assert_eq!(applied("odd", "Published").await.status, "True");
+
+    exclusions.delete("asked", &DeleteParams::default()).await.expect("deleted");
+    followed(&mut watch, &["d.example.net", "shy.example.net"]).await;
     operator.stop().await;
 }

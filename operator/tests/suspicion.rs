@@ -1,8 +1,6 @@
 //! The analyzer as its CronJob runs it: visits that wait in a real Redis become suspicion in the statuses of servers and
 //! figures in that of their campaign, by a program that may do what its role allows.
 
-#[path = "../../fleet/tests/support/mod.rs"]
-mod store;
 mod support;
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
@@ -114,9 +112,8 @@ async fn servers(setting: &Setting) -> Vec<ElectrumServer> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_held_against_servers_is_told_and_told_once() {
-    let (net, store) = (Net::simulated().await, store::Server::start().await);
-    let mut setting = Setting::new().await;
-    setting.redis = format!("redis://127.0.0.1:{}", store.port());
+    let net = Net::simulated().await;
+    let setting = Setting::new().await;
     setting.install("analyzer");
     let operator = setting.operator("operator").await;
     setting
@@ -157,7 +154,7 @@ async fn what_is_held_against_servers_is_told_and_told_once() {
     .await;
     make("es-unseen", json!({"network": "regtest", "host": "unseen.example", "ports": ports})).await;
 
-    net.put(&store.redis()).await;
+    net.put(&setting.redis.redis()).await;
     let log = analyse(&setting).await;
     let (mut dishonest, mut honest) = (0, 0);
     for server in servers(&setting).await {

@@ -70,9 +70,11 @@ pub struct VantageStatus {
     #[schemars(length(max = 20), regex(pattern = rules::LABEL))]
     pub name: String,
     /// Scanners that there should be.
+    #[serde(default)]
     #[schemars(range(min = 0))]
     pub desired: i32,
     /// Scanners that are ready.
+    #[serde(default)]
     #[schemars(range(min = 0))]
     pub ready: i32,
     /// Whether it says of nobody that they are down, because none of its canaries answers.

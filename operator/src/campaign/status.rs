@@ -119,7 +119,7 @@ fn failure(class: Class) -> &'static str {
         Class::Forbidden => "Forbidden",
         Class::Refused => "Refused",
         Class::Taken => "NameTaken",
-        Class::Internal => "Internal",
+        Class::Internal | Class::Redis => "Internal",
     }
 }
 

@@ -1,6 +1,9 @@
-//! A cluster with the definitions, the operator's role, and operators that run in this process under users of their own.
+//! A cluster with the definitions, a Redis, the operator's role, and operators that run in this process under users of their own.
 
 #![allow(dead_code, reason = "each test uses its part")]
+
+#[path = "../../../fleet/tests/support/mod.rs"]
+pub(crate) mod store;
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -29,12 +32,11 @@ pub(crate) const IMAGE: &str = "observatory:test";
 /// Who analyzers are.
 const ANALYZER: &str = "observatory-analyzer";
 
-/// A cluster, and what its nodes run.
+/// A cluster, what its nodes run, and the Redis that they share.
 pub(crate) struct Setting {
     pub(crate) cluster: Cluster,
+    pub(crate) redis: store::Server,
     pub(crate) kubelet: Kubelet,
-    /// What the fleet would share its work through.
-    pub(crate) redis: String,
     programs: TempDir,
 }
 
@@ -64,7 +66,7 @@ impl Setting {
         let image = Image { programs: programs.path().into(), entrypoint: Vec::new() };
         let node = Node { images: BTreeMap::from([(IMAGE.to_owned(), image)]), names: BTreeMap::new() };
         let kubelet = Kubelet::start(&cluster, node).expect("a kubelet");
-        Self { cluster, kubelet, redis: "redis://127.0.0.1:1".to_owned(), programs }
+        Self { cluster, kubelet, redis: store::Server::start().await, programs }
     }
 
     /// Puts a program as it was built in the place of the one that stands in for it.
@@ -116,7 +118,8 @@ impl Setting {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        let settings = Settings { namespace: namespace.map(str::to_owned), ..settings(name, &self.redis) };
+        let settings =
+            Settings { namespace: namespace.map(str::to_owned), ..settings(name, self.redis.port()) };
         let running = operator::run(user.client(), settings, listener, stop.clone());
         let task = tokio::spawn(async move { running.await.expect("ends well") });
         Operator { name: name.to_owned(), address, stop, task }
@@ -192,14 +195,15 @@ fn program(directory: &Path, name: &str, text: &str) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("may be run");
 }
 
-fn settings(identity: &str, redis: &str) -> Settings {
+fn settings(identity: &str, redis: u16) -> Settings {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         settings: Settings,
     }
+    let redis = format!("redis://127.0.0.1:{redis}");
     let line =
-        ["operator", "--image", IMAGE, "--redis", redis, "--identity", identity, "--grace-seconds", "2"];
+        ["operator", "--image", IMAGE, "--redis", &redis, "--identity", identity, "--grace-seconds", "2"];
     Line::parse_from(line).settings
 }
 

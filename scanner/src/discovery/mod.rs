@@ -23,7 +23,7 @@ pub mod server;
 pub mod text;
 
 pub use admission::{Admission, Caps, Refusal, Refusals};
-pub use exclusions::{Exclusion, Exclusions, InForce, Rule, RuleError};
+pub use exclusions::{Exclusion, Exclusions, InForce, MAX_EXCLUSIONS_BYTES, Rule, RuleError};
 pub use features::own_websockets;
 pub use frontier::{Frontier, GossipEdge};
 pub use peers::{PeerList, PeerRow, PeersError, parse_peers};

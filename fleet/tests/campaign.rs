@@ -1,0 +1,54 @@
+//! The end of a campaign, in a real Redis.
+
+mod support;
+
+use std::time::Duration;
+
+use fleet::{
+    campaign::{forget, workers},
+    schedule::{BACKLOG, Enrolment, Lane, RedisSchedule, Schedule as _, Scope, Subject},
+};
+use support::Server;
+
+#[tokio::test]
+async fn all_that_is_kept_of_a_campaign_goes_and_nothing_of_others() {
+    let server = Server::start().await;
+    let redis = server.redis();
+    let schedule = |campaign: &str, vantage: &str| {
+        let scope = Scope { campaign: campaign.to_owned(), vantage: vantage.to_owned() };
+        RedisSchedule::new(server.redis(), &scope, BACKLOG)
+    };
+    for campaign in ["scans/main", "scans/main2", "scans/m*"] {
+        for vantage in ["here", "there"] {
+            let schedule = schedule(campaign, vantage);
+            let hosts = (0..700).map(|n| Subject::Server(format!("h{n}.example").parse().expect("a host")));
+            let enrol = |subject| Enrolment {
+                subject,
+                listing: Vec::new(),
+                lanes: vec![(Lane::Liveness, Duration::ZERO)],
+            };
+            schedule.enrol(&hosts.map(enrol).collect::<Vec<_>>()).await.expect("enrols");
+            schedule.attend("w", Duration::from_secs(60)).await.expect("attends");
+        }
+        // More keys than one page.
+        for n in 0..1_500 {
+            let mut set = redis::cmd("SET");
+            set.arg(format!("eo:{{{campaign}}}:deep:h{n}.example")).arg("x");
+            redis.call::<()>(&set).await.expect("sets");
+        }
+    }
+    let keys = async |campaign: &str| {
+        let all: Vec<String> = redis.call(redis::cmd("KEYS").arg("*")).await.expect("lists");
+        all.iter().filter(|key| key.starts_with(&format!("eo:{{{campaign}}}:"))).count()
+    };
+    assert_eq!(workers(&redis, "scans/m*").await.expect("answers"), 2);
+    schedule("scans/m*", "here").leave("w").await.expect("leaves");
+    assert_eq!(workers(&redis, "scans/m*").await.expect("answers"), 1);
+    let others = keys("scans/main2").await;
+    assert!(forget(&redis, "scans/m*").await.expect("forgets") > 1_500);
+    assert_eq!((keys("scans/m*").await, keys("scans/main").await), (0, others), "a star is a star");
+    forget(&redis, "scans/main").await.expect("forgets");
+    assert_eq!((keys("scans/main").await, keys("scans/main2").await), (0, others));
+    assert_eq!(forget(&redis, "scans/main").await.expect("forgets"), 0);
+    assert_eq!(workers(&redis, "scans/main").await.expect("answers"), 0);
+}
