@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{Credentials, FleetError, Redis};
 
 #[expect(missing_docs, reason = "clap would take it for that of the command")]
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Shared {
     /// What is shared: redis://host:port, rediss:// for TLS, redis+sentinel://host:port/master,
     /// redis+cluster://host:port

@@ -57,7 +57,7 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let redis = settings.fleet().context("--redis")?;
+    let redis = settings.shared.redis().context("--redis")?;
     let knowledge = Knowledge::embedded()?;
     let files: Vec<PathBuf> = settings.geoip.iter().map(PathBuf::from).collect();
     // Where pods have them from a claim the operator need not have them too.

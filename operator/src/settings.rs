@@ -1,9 +1,9 @@
 //! What the operator is told by whoever installs it: flags, or variables of the environment.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
-use fleet::{Credentials, FleetError, Redis};
+use fleet::arguments::Shared;
 
 /// The operator's own settings. What belongs to a campaign stands in its ScanCampaign.
 #[derive(Args, Clone, Debug)]
@@ -14,18 +14,9 @@ pub struct Settings {
     /// When nodes fetch the image: `Always`, `IfNotPresent`, `Never`. By default what the cluster makes of its tag.
     #[arg(long, env = "OBSERVATORY_IMAGE_PULL_POLICY")]
     pub image_pull_policy: Option<String>,
-    /// The Redis that the fleet shares, as its pods reach it: `rediss://redis.observatory.svc:6379`. Without a password.
-    #[arg(long, env = "OBSERVATORY_REDIS")]
-    pub redis: String,
-    /// A file with the name of the operator's own user in Redis.
-    #[arg(long, env = "OBSERVATORY_REDIS_USER_FILE")]
-    pub redis_user_file: Option<PathBuf>,
-    /// A file with that user's password; read whenever a connection is made.
-    #[arg(long, env = "OBSERVATORY_REDIS_PASSWORD_FILE")]
-    pub redis_password_file: Option<PathBuf>,
-    /// A file with the certificates of those who may certify Redis, PEM.
-    #[arg(long, env = "OBSERVATORY_REDIS_CA_FILE")]
-    pub redis_ca_file: Option<PathBuf>,
+    #[expect(missing_docs, reason = "clap would take it for a heading")]
+    #[command(flatten)]
+    pub shared: Shared,
     /// A Secret in each campaign's namespace, with the keys `username` and `password` for Redis.
     #[arg(long, env = "OBSERVATORY_REDIS_SECRET")]
     pub redis_secret: Option<String>,
@@ -79,19 +70,6 @@ pub const CALL: Duration = Duration::from_secs(8);
 pub const AGAIN: Duration = Duration::from_secs(60);
 
 impl Settings {
-    /// The Redis of the fleet, as the operator reaches it. Connects when it is first asked something.
-    ///
-    /// # Errors
-    /// [`FleetError::Refused`] where the address is none.
-    pub fn fleet(&self) -> Result<Redis, FleetError> {
-        let credentials = Credentials {
-            user_file: self.redis_user_file.clone(),
-            password_file: self.redis_password_file.clone(),
-            ca_file: self.redis_ca_file.clone(),
-        };
-        Redis::open(&self.redis, credentials)
-    }
-
     /// Objects where campaigns are looked after: in one namespace, or in all.
     #[must_use]
     pub fn api<K>(&self, client: &kube::Client) -> kube::Api<K>

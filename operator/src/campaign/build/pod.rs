@@ -32,7 +32,7 @@ pub(super) fn campaign_file() -> String {
 
 /// How Redis is reached.
 pub(super) fn redis_arguments(settings: &Settings) -> Vec<String> {
-    let mut arguments = vec!["--redis".to_owned(), settings.redis.clone()];
+    let mut arguments = vec!["--redis".to_owned(), settings.shared.redis.clone()];
     if settings.redis_secret.is_some() {
         arguments.extend(["--redis-user-file".to_owned(), format!("{REDIS}/username")]);
         arguments.extend(["--redis-password-file".to_owned(), format!("{REDIS}/password")]);

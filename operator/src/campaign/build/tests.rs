@@ -4,6 +4,7 @@ use std::fs;
 
 use clap::Parser as _;
 use crds::campaign::{Mode, Vantage};
+use fleet::arguments::Shared;
 use k8s_openapi::api::core::v1::PodSpec;
 use scanner::{cli::Line, work::Orders};
 use serde_json::json;
@@ -18,10 +19,12 @@ pub(crate) fn settings() -> Settings {
     Settings {
         image: "registry.example.org/electrum-observatory:0.1.0".to_owned(),
         image_pull_policy: None,
-        redis: "rediss://redis.observatory.svc:6379".to_owned(),
-        redis_user_file: None,
-        redis_password_file: None,
-        redis_ca_file: None,
+        shared: Shared {
+            redis: "rediss://redis.observatory.svc:6379".to_owned(),
+            redis_user_file: None,
+            redis_password_file: None,
+            redis_ca_file: None,
+        },
         redis_secret: Some("observatory-redis".to_owned()),
         redis_ca_secret: Some("observatory-redis-ca".to_owned()),
         data_claim: "observatory-data".to_owned(),
