@@ -34,6 +34,8 @@ def gauges(end):
     yield "operator_leader", operator, 1
     yield "operator_reconciles_running", operator | {"controller": "campaign"}, 1
     yield "operator_malformed_resources", operator | {"kind": "ScanCampaign"}, 0
+    yield "operator_visits_waiting", operator | {"campaign": "observatory/main"}, 12
+    yield "operator_ingest_lag_seconds", operator | {"campaign": "observatory/main"}, 1.5
     yield "process_resident_memory_bytes", operator, 30_000_000
     yield "process_open_fds", operator, 20
 
@@ -63,6 +65,7 @@ def counters():
     operator = {"job": "observatory-operator", "instance": "10.0.0.1:8080"}
     yield "operator_reconciles_total", operator | {"controller": "campaign", "outcome": "ok"}, 1
     yield "operator_errors_total", operator | {"controller": "campaign", "class": "refused"}, 1
+    yield "operator_ingested_visits_total", operator | {"campaign": "observatory/main"}, 1
     yield "operator_writes_total", operator | {"verb": "apply"}, 1
     yield "operator_watch_errors_total", operator | {"watch": "servers"}, 1
     for bound in ("0.1", "+Inf"):
@@ -88,10 +91,14 @@ def openmetrics(end, minutes):
     return "\n".join([*lines, "# EOF", ""])
 
 
-# What is put to a series by whoever scrapes it.
+# What is put to a series by whoever scrapes it. The operator says itself of which campaign it speaks.
 SCRAPED = {"campaign", "pod", "job", "instance"}
+OF_OPERATOR = ("operator_", "electrum_server_", "electrum_group_")
 
 
 def labels():
     """The labels that programs give to each metric."""
-    return {name: set(labels) - SCRAPED for name, labels, _ in [*gauges(0), *counters()]}
+    def given(name, labels):
+        return set(labels) - (SCRAPED - {"campaign"} if name.startswith(OF_OPERATOR) else SCRAPED)
+
+    return {name: given(name, labels) for name, labels, _ in [*gauges(0), *counters()]}
