@@ -9,8 +9,11 @@ BROWSER := $(TARGET)/browser
 VENV    := $(TARGET)/notebook
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
+CHARTENV := $(TARGET)/chart
+TOOLS   := $(TARGET)/tools
 
-.PHONY: help test lab proxies wallets cluster redis prometheus chaos browser notebook sample demo electrs grammars land evaluate bench clusters crds fmt
+.PHONY: help test lab proxies wallets cluster redis prometheus chaos browser notebook sample programs chart chart-files \
+	dashboards image sbom book demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,7 +22,7 @@ test: lab proxies wallets cluster redis prometheus ## everything that must hold:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	OBSERVATORY_LAB=$(CURDIR)/$(LAB) cargo test --workspace --locked
-	$(MAKE) browser notebook
+	$(MAKE) browser notebook chart
 
 lab: ## install real servers for tests: bitcoind (Knots) and four versions of ElectrumX
 	@command -v openssl >/dev/null || { apt-get update -q && apt-get install -yq openssl; }
@@ -48,8 +51,10 @@ cluster: ## install a Kubernetes API server for tests, built here, with etcd and
 	@command -v setpriv >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends util-linux; }
 	$(PYTHON) tests/cluster/install.py --dir $(CLUSTER)
 
-sample: ## two reports to look at: of a simulated network, and of a thousand servers that attack the page
+programs: # with the features that the tests are built with
 	cargo build --workspace --locked --bins --examples
+
+sample: programs ## two reports to look at: of a simulated network, and of a thousand servers that attack the page
 	rm -rf $(SAMPLE) && mkdir -p $(SAMPLE)
 	$(TARGET)/debug/observatory simulate --servers 150 --days 4 --archive $(SAMPLE)/archive --out $(SAMPLE)/net
 	$(TARGET)/debug/observatory analyze --archive $(SAMPLE)/archive --out $(SAMPLE)/report --wallets 500 \
@@ -70,6 +75,36 @@ notebook: sample ## run notebooks/explore.ipynb, which computes the report's fig
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/notebook/requirements.txt
 	$(VENV)/bin/python tests/notebook/run.py $(SAMPLE)/report
+
+chart: cluster redis prometheus programs ## the chart, by Helm: held against an API server, installed, its operator run; alerts and dashboards
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
+	test -x $(CHARTENV)/bin/python || $(PYTHON) -m venv $(CHARTENV)
+	$(CHARTENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/chart/requirements.txt
+	CARGO_TARGET_DIR=$(TARGET) $(CHARTENV)/bin/python -m pytest --quiet tests/chart
+
+chart-files: ## make the dashboards, and what in the chart follows from elsewhere: schema, README, files/
+	test -x $(CHARTENV)/bin/python || $(PYTHON) -m venv $(CHARTENV)
+	$(CHARTENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/chart/requirements.txt
+	$(CHARTENV)/bin/python dashboards/make.py
+	$(CHARTENV)/bin/python charts/generate.py
+
+dashboards: ## read the dashboards with a program of others: grafatui
+	test -x $(TOOLS)/bin/grafatui || cargo install --locked --quiet --root $(TOOLS) grafatui@0.1.18
+	$(PYTHON) tests/chart/read.py $(TOOLS)/bin/grafatui
+
+image: ## build the image without a registry, by buildah, and run each program in it
+	@command -v buildah >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends buildah; }
+	cargo build --release --workspace --locked --bins
+	image/build.sh $(TARGET)/release $(TARGET)/image
+
+sbom: ## what each program is made of, as CycloneDX, beside the programs: the next `make image` takes it along
+	test -x $(TOOLS)/bin/cargo-cyclonedx || cargo install --locked --quiet --root $(TOOLS) cargo-cyclonedx@0.5.9
+	mkdir -p $(TARGET)/release
+	PATH=$(TOOLS)/bin:$$PATH image/sbom.py $(TARGET)/release
+
+book: ## docs/ as a book, in target/book
+	test -x $(TOOLS)/bin/mdbook || cargo install --locked --quiet --root $(TOOLS) mdbook@0.5.4
+	$(TOOLS)/bin/mdbook build --dest-dir $(TARGET)/book
 
 demo: lab ## scan real servers: a regtest chain and four ElectrumX, on this machine
 	cargo build --release --locked

@@ -1,6 +1,7 @@
-//! `observatory serve`: a report folder over HTTP, to be read and nothing else.
+//! `observatory serve`: a report folder over HTTP, or those of many campaigns, to be read and nothing else.
 
 mod files;
+mod shelf;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -12,23 +13,34 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
-use self::files::{Folder, Served};
+use self::{
+    files::{Folder, Served},
+    shelf::{Found, Shelf},
+};
 use crate::output::{self, Usage};
 
 /// Serve a report over HTTP.
 ///
 /// Only what `analyze` writes is served, and only to be read. Whoever serves it to others puts a server that speaks
-/// TLS in front. Ctrl-C ends it.
+/// TLS in front. Ctrl-C and SIGTERM end it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory serve report
-  observatory serve report --listen 127.0.0.1:9000")]
+  observatory serve report --listen 127.0.0.1:9000
+  observatory serve /var/lib/observatory --campaigns --listen 0.0.0.0:8080")]
 pub(crate) struct Arguments {
     /// The report folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// DIR holds a folder of each campaign, with its report in `report`: serve a list of them, and each beneath its name.
+    /// There need not be any yet
+    #[arg(long)]
+    campaigns: bool,
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -40,39 +52,64 @@ pub(crate) struct Arguments {
 /// [`Usage`] for a folder without a report; else what kept it from listening.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = &arguments.folder;
-    if !folder.join("index.html").is_file() {
+    if !arguments.campaigns && !folder.join("index.html").is_file() {
         let complaint =
             format!("{}: no report in it; `observatory analyze --out` writes one", folder.display());
         return Err(Usage(complaint).into());
     }
     let listener = TcpListener::bind(arguments.listen).await;
     let listener = listener.with_context(|| format!("--listen {}", arguments.listen))?;
-    let folder = Arc::new(Folder::at(folder.clone()));
-    let application = Router::new().fallback(answer).with_state(folder);
+    let content = match arguments.campaigns {
+        true => Content::Campaigns(Shelf::at(folder.clone())),
+        false => Content::Report(Folder::at(folder.clone())),
+    };
+    let application = Router::new().fallback(answer).with_state(Arc::new(content));
+    let mut terminated = signal(SignalKind::terminate())?;
     output::note(&format!("http://{}/ is the report. Ctrl-C ends it.", listener.local_addr()?));
-    let interrupted = async {
-        // Where no interrupt can be waited for, it is served until it is killed.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    let told_to_end = async move {
+        tokio::select! {
+            // Where no interrupt can be waited for, the other signal ends it.
+            Ok(()) = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
         }
     };
-    axum::serve(listener, application).with_graceful_shutdown(interrupted).await?;
+    axum::serve(listener, application).with_graceful_shutdown(told_to_end).await?;
     Ok(())
 }
 
-async fn answer(State(folder): State<Arc<Folder>>, request: Request) -> Response {
+/// What is served.
+#[derive(Debug)]
+enum Content {
+    Report(Folder),
+    Campaigns(Shelf),
+}
+
+async fn answer(State(content): State<Arc<Content>>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return guarded(StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], Vec::new());
     }
-    let Some(served) = folder.read(request.uri().path()).await else {
-        return guarded(
+    let path = request.uri().path();
+    let found = match &*content {
+        Content::Report(folder) => folder.read(path).await.map(Found::File),
+        Content::Campaigns(shelf) => shelf.find(path).await,
+    };
+    match found {
+        Some(Found::File(served)) => file(served, request.headers()),
+        Some(Found::Beneath(path)) => {
+            guarded(StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, path)], Vec::new())
+        }
+        None => guarded(
             StatusCode::NOT_FOUND,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
             b"Not here.\n".to_vec(),
-        );
-    };
+        ),
+    }
+}
+
+/// A file, unless who asks has it already.
+fn file(served: Served, asked: &HeaderMap) -> Response {
     let Served { bytes, kind, policy, tag } = served;
-    let known = is_known(request.headers(), &tag);
+    let known = is_known(asked, &tag);
     let (status, bytes) =
         if known { (StatusCode::NOT_MODIFIED, Vec::new()) } else { (StatusCode::OK, bytes) };
     let headers = [

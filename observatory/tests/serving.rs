@@ -31,11 +31,16 @@ impl Serving {
         put("figures/uptime.svg", "<svg/>")?;
         put("private.key", "secret")?;
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("passwd.json"))?;
+        Self::of(folder, &[])
+    }
+
+    fn of(folder: tempfile::TempDir, more: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_observatory"));
         let mut child = command
             .arg("serve")
             .arg(folder.path())
             .args(["--listen", "127.0.0.1:0"])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()?;
         let mut announced = String::new();
@@ -57,8 +62,8 @@ impl Serving {
         Ok((head.to_ascii_lowercase(), body.to_owned()))
     }
 
-    fn end(mut self) -> anyhow::Result<bool> {
-        ensure!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?.success());
+    fn end(mut self, signal: &str) -> anyhow::Result<bool> {
+        ensure!(Command::new("kill").args([signal, &self.child.id().to_string()]).status()?.success());
         Ok(self.child.wait()?.success())
     }
 }
@@ -122,7 +127,7 @@ fn a_report_is_read_and_nothing_else() -> anyhow::Result<()> {
             "{head}"
         );
     }
-    ensure!(serving.end()?, "it did not end well");
+    ensure!(serving.end("-INT")?, "it did not end well");
     Ok(())
 }
 
@@ -160,5 +165,45 @@ fn a_folder_without_a_report_is_a_wrong_argument() -> anyhow::Result<()> {
     let output = serve(folder.path())?;
     ensure!(output.status.code() == Some(2), "{output:?}");
     ensure!(String::from_utf8_lossy(&output.stderr).contains("no report in it"), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn reports_of_campaigns_are_listed_and_each_is_beneath_its_name() -> anyhow::Result<()> {
+    let serving = Serving::of(tempfile::tempdir()?, &["--campaigns"])?;
+    let (head, body) = serving.ask("GET", "/", "")?;
+    ensure!(
+        head.starts_with("http/1.1 200") && body.contains("No analysis has ended yet."),
+        "{head}\n{body}"
+    );
+
+    let report = serving.folder.path().join("mainnet/report");
+    fs::create_dir_all(&report)?;
+    fs::write(report.join("index.html"), PAGE)?;
+    fs::create_dir_all(serving.folder.path().join("mainnet/archive"))?;
+    fs::write(serving.folder.path().join("mainnet/archive/index.html"), "no report")?;
+    fs::create_dir_all(serving.folder.path().join("begun/report"))?;
+    let (head, body) = serving.ask("GET", "/", "")?;
+    ensure!(body.contains("<a href=\"mainnet/\">mainnet</a>") && !body.contains("begun"), "{body}");
+    ensure!(
+        header(&head, "content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'"))
+    );
+    let (head, _) = serving.ask("GET", "/mainnet", "")?;
+    ensure!(head.starts_with("http/1.1 308") && header(&head, "location") == Some("/mainnet/"), "{head}");
+    let (head, body) = serving.ask("GET", "/mainnet/", "")?;
+    ensure!(head.starts_with("http/1.1 200") && body == PAGE, "{head}\n{body}");
+    for path in [
+        "/begun",
+        "/begun/",
+        "/mainnet/archive/index.html",
+        "/mainnet/../mainnet/",
+        "/../",
+        "//",
+        "/%2e%2e/x.json",
+    ] {
+        let (head, _) = serving.ask("GET", path, "")?;
+        ensure!(head.starts_with("http/1.1 404"), "{path}: {head}");
+    }
+    ensure!(serving.end("-TERM")?, "it did not end well");
     Ok(())
 }

@@ -29,6 +29,18 @@ pub(super) struct Served {
     pub(super) tag: String,
 }
 
+impl Served {
+    /// A page of our own, which may do nothing.
+    pub(super) fn page(bytes: Vec<u8>) -> Self {
+        Self::new(bytes, "text/html; charset=utf-8", NOTHING.to_owned())
+    }
+
+    fn new(bytes: Vec<u8>, kind: &'static str, policy: String) -> Self {
+        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&bytes)[..16]));
+        Self { bytes, kind, policy, tag }
+    }
+}
+
 impl Folder {
     pub(super) fn at(path: PathBuf) -> Self {
         Self(path)
@@ -48,8 +60,7 @@ impl Folder {
             "image/svg+xml" => DRAWING.to_owned(),
             _ => NOTHING.to_owned(),
         };
-        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&bytes)[..16]));
-        Some(Served { bytes, kind, policy, tag })
+        Some(Served::new(bytes, kind, policy))
     }
 }
 

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Puts together what the image holds: the four programs, the libraries that they are linked with, and nothing else, not
+# even a shell. Usage: image/root.sh DIRECTORY-OF-PROGRAMS ROOT
+set -eu
+programs=$1 root=$2
+umask 022
+rm -rf "$root"
+mkdir -p "$root/usr/local/bin" "$root/etc" "$root/usr/share/doc/electrum-observatory"
+for name in operator scanner analyzer observatory; do
+	# What is not built yet is left out; `make image` says which there are.
+	[ -f "$programs/$name" ] || continue
+	install -m 0755 "$programs/$name" "$root/usr/local/bin/$name"
+	ldd "$programs/$name" | grep -o '/[^ ]*' | while read -r library; do
+		install -D -m 0755 "$(readlink -f "$library")" "$root$library"
+	done
+done
+# Names are looked up as in the container's own files, and then by DNS.
+echo 'hosts: files dns' > "$root/etc/nsswitch.conf"
+echo 'nobody:x:65532:65532:nobody:/tmp:/nowhere' > "$root/etc/passwd"
+install -d -m 1777 "$root/tmp"
+install -m 0644 LICENSE "$root/usr/share/doc/electrum-observatory/LICENSE"
+for bill in "$programs"/*.cdx.json; do
+	[ -f "$bill" ] && install -m 0644 "$bill" "$root/usr/share/doc/electrum-observatory/"
+done
+exit 0
