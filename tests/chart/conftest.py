@@ -95,11 +95,3 @@ def api():
         run(KUBECTL, "apply", "--server-side", "-f", ROOT / "crds", env=environment)
         run(KUBECTL, "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all", env=environment)
         yield environment
-
-
-def let_in(site, namespace, account, path):
-    """Writes a kubeconfig of somebody who may do what a service account may: nodes here give pods no token."""
-    config = yaml.safe_load(pathlib.Path(site["KUBECONFIG"]).read_text())
-    token = run(KUBECTL, "create", "token", account, "--namespace", namespace, env=site).strip()
-    config["users"][0]["user"] = {"token": token}
-    path.write_text(json.dumps(config))

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 import series
 import yaml
-from conftest import CHART, KUBECTL, NAMESPACE, TARGET, cluster, helm, let_in, run, without_version
+from conftest import CHART, KUBECTL, NAMESPACE, TARGET, cluster, helm, run, without_version
 from redis import Redis
 
 NAME = "eo-electrum-observatory"
@@ -53,10 +53,7 @@ def told_of(site):
 
 
 def test_a_campaign_becomes_ready(site, redis, tmp_path):
-    kubeconfig = tmp_path / "kubeconfig"
-    helm("install", "eo", without_version(tmp_path), *WHERE, "--create-namespace", "--set", SECRET,
-         "--set", f"operator.extraEnv[0].name=KUBECONFIG,operator.extraEnv[0].value={kubeconfig}", env=site)
-    let_in(site, NAMESPACE, f"{NAME}-operator", kubeconfig)
+    helm("install", "eo", without_version(tmp_path), *WHERE, "--create-namespace", "--set", SECRET, env=site)
     run(KUBECTL, "rollout", "status", f"deployment/{NAME}-operator", "--timeout=60s", *WHERE, env=site)
 
     run(KUBECTL, "apply", "--server-side", "-f", "-", *WHERE, input=json.dumps(CAMPAIGN), env=site)
