@@ -1,7 +1,6 @@
 """The chart as Helm renders it, and a cluster to try it on (`make cluster`)."""
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
