@@ -1,0 +1,136 @@
+//! A cluster with the definitions, the operator as its role allows it, and nodes that run the programs as they were built.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Stdio,
+};
+
+use cluster::{
+    Cluster, Kubelet, User,
+    kubelet::{Image, Settings},
+};
+use serde_json::Value;
+
+use crate::{
+    Store,
+    process::{Process, program, programs},
+};
+
+const IMAGE: &str = "observatory:test";
+const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../operator/rbac.yaml");
+
+/// An observatory, installed.
+pub struct Site {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What stands in for its nodes.
+    pub kubelet: Kubelet,
+    store: String,
+    account: User,
+    operator: Process,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// Installs one that shares its work through that Redis.
+    ///
+    /// # Panics
+    /// Where something cannot be started.
+    pub async fn install(store: &Store) -> Self {
+        let cluster = Cluster::start().await.expect("a cluster");
+        let image = Image { programs: programs(), entrypoint: Vec::new() };
+        let nodes = Settings { images: BTreeMap::from([(IMAGE.to_owned(), image)]), names: BTreeMap::new() };
+        let kubelet = Kubelet::start(cluster.client(), nodes).expect("nodes");
+        let folder = tempfile::tempdir().expect("a folder");
+        let definitions = program("operator").arg("crds").output().expect("definitions");
+        apply(&cluster, &String::from_utf8_lossy(&definitions.stdout)).await;
+        kubectl(&cluster, &["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).await;
+        apply(&cluster, &fs::read_to_string(ROLES).expect("roles")).await;
+        apply(&cluster, include_str!("site.yaml")).await;
+        let account = cluster.service_account("default", "observatory-operator").await.expect("an account");
+        let store = store.url();
+        let operator = start(&account, &store, "operator-0", &folder);
+        Self { cluster, kubelet, store, account, operator, folder }
+    }
+
+    /// kubectl, as administrator.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn kubectl(&self, words: &[&str]) -> String {
+        kubectl(&self.cluster, words).await
+    }
+
+    /// What kubectl prints as JSON.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn json(&self, words: &[&str]) -> Value {
+        let text = self.kubectl(&[words, &["-o", "json"]].concat()).await;
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// The objects that kubectl lists.
+    pub async fn list(&self, kind: &str) -> Vec<Value> {
+        match self.json(&["get", kind]).await["items"].take() {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Applies what a person would have in a file.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn apply(&self, text: &str) {
+        apply(&self.cluster, text).await;
+    }
+
+    /// The operator dies, and another takes its place, as a Deployment has it.
+    pub fn replace_operator(&mut self, name: &str) {
+        self.operator.kill();
+        self.operator = start(&self.account, &self.store, name, &self.folder);
+    }
+
+    /// What all operators wrote into their logs.
+    ///
+    /// # Panics
+    /// Where there is no log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("operator.log")).expect("a log")
+    }
+}
+
+fn start(account: &User, store: &str, name: &str, folder: &tempfile::TempDir) -> Process {
+    let log = fs::File::options().create(true).append(true).open(folder.path().join("operator.log"));
+    let mut command = program("operator");
+    command.args(["run", "--image", IMAGE, "--redis", store, "--identity", name, "--grace-seconds", "15"]);
+    command.args(["--listen", "127.0.0.1:0"]);
+    command.env("KUBECONFIG", account.kubeconfig()).stdout(Stdio::null()).stderr(log.expect("a log"));
+    Process::start(&mut command)
+}
+
+async fn apply(cluster: &Cluster, text: &str) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), text).expect("written");
+    kubectl(cluster, &["apply", "--server-side", "-f", &file.path().display().to_string()]).await;
+}
+
+async fn kubectl(cluster: &Cluster, words: &[&str]) -> String {
+    cluster.kubectl(words).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// How many processes of this machine have all these texts in their command line.
+///
+/// # Panics
+/// Where there is no `/proc`.
+#[must_use]
+pub fn processes(texts: &[&str]) -> usize {
+    let all = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    // A process may end while it is looked at.
+    let lines = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| texts.iter().all(|text| line.contains(text))).count()
+}

@@ -1,0 +1,225 @@
+//! The whole way: a campaign is applied with kubectl, scanners visit a network through Redis as their pods say, servers
+//! appear, the analyzer runs as its CronJob says, and what is held against whom is what is true. Then all that may happen to
+//! a campaign happens to it, until nothing is left.
+
+use std::collections::BTreeMap;
+
+use cluster::eventually;
+use e2e::{Net, Site, Store, net::Truth, site::processes};
+use serde_json::Value;
+
+/// At least one server of each kind that the scenario has.
+const SERVERS: usize = 60;
+/// From here on a server is suspicious.
+const THRESHOLD: i64 = 30;
+/// What a visit proves by itself or by comparing it with those of others: a few visits are enough.
+const PROVABLE: [&str; 5] = ["I1", "I4", "I5", "I6", "I7"];
+
+fn campaign(net: &Net) -> String {
+    let seeds: String = net.seeds().lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: net, namespace: default}}
+data:
+  seeds: |
+{seeds}---
+apiVersion: electrumobservatory.org/v1alpha1
+kind: ScanCampaign
+metadata: {{name: mixed, namespace: default}}
+spec:
+  network: regtest
+  discovery:
+    bundledServers: false
+    allowPrivate: true
+    sources: [{{name: net, seedsFrom: {{configMap: net}}}}]
+  schedule: {{liveness: 10s, deep: 30s, discovery: 10s}}
+  vantages: [{{name: here, replicas: 2, resolver: \"{}\"}}]
+  politeness: {{budgets: {{serverSpacing: 0s, subnetSpacing: 0s, asSpacing: 0s}}}}
+  analysis: {{schedule: \"* * * * *\", window: 1d}}
+",
+        net.resolver()
+    )
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(object: &Value, pointer: &str) -> Option<i64> {
+    object.pointer(pointer).and_then(Value::as_i64)
+}
+
+/// The condition of a type: status, reason and message.
+fn condition<'a>(object: &'a Value, of: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let all = object.pointer("/status/conditions")?.as_array()?;
+    let found = all.iter().find(|condition| condition["type"] == of)?;
+    Some((text(found, "/status"), text(found, "/reason"), text(found, "/message")))
+}
+
+async fn until(site: &Site, status: &str, reason: &str) {
+    eventually(&format!("Ready is {status} for {reason}"), async || {
+        let campaign = site.json(&["get", "scancampaign", "mixed"]).await;
+        let told = campaign.pointer("/status/observedGeneration") == campaign.pointer("/metadata/generation");
+        let (is, why, _) = condition(&campaign, "Ready")?;
+        (told && is == status && why == reason).then_some(())
+    })
+    .await;
+}
+
+/// Waits longer than [`eventually`] does: for what takes some rounds of visits and analyses.
+async fn patiently<T>(what: &str, minutes: usize, check: impl AsyncFn() -> Result<T, String>) -> T {
+    let mut last = String::new();
+    for _ in 0..minutes * 60 {
+        match check().await {
+            Ok(found) => return found,
+            Err(why) => last = why,
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    panic!("waited for {minutes} minutes: {what}: {last}");
+}
+
+/// Servers by their host.
+async fn servers(site: &Site) -> BTreeMap<String, Value> {
+    let all = site.list("electrumservers").await;
+    all.into_iter().map(|server| (text(&server, "/spec/host").to_owned(), server)).collect()
+}
+
+/// What is wrong with what is held against servers, in words.
+fn wrongs(truths: &[Truth], servers: &BTreeMap<String, Value>) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let mut fleets: BTreeMap<&str, usize> = BTreeMap::new();
+    for truth in truths {
+        *fleets.entry(&truth.operator).or_default() += 1;
+    }
+    for truth in truths {
+        let scores = truth.hosts.iter().filter_map(|host| servers.get(host));
+        let scores: Vec<_> = scores.filter_map(|server| number(server, "/status/suspicion/score")).collect();
+        let (least, most) = (scores.iter().min(), scores.iter().max());
+        let name = format!("{} ({})", truth.hosts.join(", "), truth.group);
+        let provable = truth.expected.iter().any(|indicator| PROVABLE.contains(&indicator.as_str()));
+        let honest = truth.behaviours.is_empty() && truth.expected.is_empty() && fleets[&*truth.operator] == 1;
+        match most {
+            None => wrongs.push(format!("{name} was not judged")),
+            Some(most) if provable && *most < THRESHOLD => wrongs.push(format!("{name} has {most}")),
+            Some(_) if honest && least.is_some_and(|least| *least >= THRESHOLD) => {
+                wrongs.push(format!("{name} is honest and has {least:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    wrongs
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
+    let net = Net::serve("mixed-2026", SERVERS, 11);
+    let truths = net.truths();
+    let mut store = Store::start().await;
+    let mut site = Site::install(&store).await;
+    site.apply(&campaign(&net)).await;
+    until(&site, "True", "Running").await;
+
+    patiently("every server appears and is reachable", 3, async || {
+        let servers = servers(&site).await;
+        let state = |host: &String| Some(text(servers.get(host)?, "/status/reachability/state"));
+        let missing: Vec<_> = truths
+            .iter()
+            .filter(|truth| !truth.hosts.iter().any(|host| state(host) == Some("Reachable")))
+            .map(|truth| &truth.hosts)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("{} are missing: {missing:?}", missing.len())) }
+    })
+    .await;
+
+    // What runs the fleet dies under it.
+    store.crash().await;
+    site.replace_operator("operator-1");
+
+    patiently("what is held against servers is what is true", 6, async || {
+        let wrongs = wrongs(&truths, &servers(&site).await);
+        if wrongs.is_empty() { Ok(()) } else { Err(wrongs.join("; ")) }
+    })
+    .await;
+    let table = site.kubectl(&["get", "es"]).await;
+    assert!(table.starts_with("NAME") && table.contains("dishonest"), "{table}");
+    let told = site.json(&["get", "scancampaign", "mixed"]).await;
+    assert!(number(&told, "/status/analysis/summary/dishonest") > Some(0), "{told:#}");
+    assert!(number(&told, "/status/counts/known") >= i64::try_from(truths.len()).ok(), "{told:#}");
+
+    it_rests_and_goes_on(&site, &store).await;
+    who_asks_is_left_alone(&site, &truths).await;
+    nothing_is_left(&site, &store).await;
+}
+
+fn scanners(store: &Store) -> usize {
+    processes(&["/scanner work ", &store.url()])
+}
+
+async fn it_rests_and_goes_on(site: &Site, store: &Store) {
+    let change = async |patch: &str| {
+        site.kubectl(&["patch", "scancampaign", "mixed", "--type=merge", "-p", patch]).await;
+    };
+    change(r#"{"spec": {"suspend": true}}"#).await;
+    until(site, "False", "Suspended").await;
+    eventually("no scanner runs", async || (scanners(store) == 0).then_some(())).await;
+    change(r#"{"spec": {"suspend": false}}"#).await;
+    until(site, "True", "Running").await;
+    let here = site.json(&["get", "deployment", "mixed-here"]).await;
+    assert_eq!(number(&here, "/status/readyReplicas"), Some(2));
+    site.kubectl(&[
+        "patch",
+        "scancampaign",
+        "mixed",
+        "--type=json",
+        "-p",
+        r#"[{"op": "replace", "path": "/spec/vantages/0/replicas", "value": 3}]"#,
+    ])
+    .await;
+    eventually("a third scanner is ready", async || {
+        let here = site.json(&["get", "deployment", "mixed-here"]).await;
+        (number(&here, "/status/readyReplicas") == Some(3)).then_some(())
+    })
+    .await;
+}
+
+async fn who_asks_is_left_alone(site: &Site, truths: &[Truth]) {
+    let shy = &truths[0].hosts[0];
+    let (kind, rule) =
+        if shy.parse::<std::net::IpAddr>().is_ok() { ("cidrs", format!("{shy}/32")) } else { ("hosts", shy.clone()) };
+    site.apply(&format!(
+        "apiVersion: electrumobservatory.org/v1alpha1
+kind: ScanExclusion
+metadata: {{name: shy}}
+spec: {{{kind}: [\"{rule}\"], reason: \"asked by mail\"}}
+"
+    ))
+    .await;
+    eventually("the exclusion is applied", async || {
+        let exclusion = site.json(&["get", "scanexclusion", "shy"]).await;
+        (condition(&exclusion, "Applied")?.0 == "True").then_some(())
+    })
+    .await;
+    let excluded = eventually("the server says so", async || {
+        let server = servers(site).await.remove(shy)?;
+        let (status, _, message) = condition(&server, "Excluded")?;
+        (status == "True").then(|| message.to_owned())
+    })
+    .await;
+    assert!(excluded.contains("shy"), "{excluded}");
+}
+
+async fn nothing_is_left(site: &Site, store: &Store) {
+    assert!(!store.keys("eo:{default/mixed}*").is_empty(), "there was something to clean");
+    site.kubectl(&["delete", "scancampaign", "mixed", "--wait=false"]).await;
+    for kind in ["scancampaigns", "electrumservers", "deployments", "jobs", "cronjobs", "pods"] {
+        eventually(&format!("no {kind} are left"), async || site.list(kind).await.is_empty().then_some(())).await;
+    }
+    let maps = site.list("configmaps").await;
+    let names: Vec<_> = maps.iter().map(|map| text(map, "/metadata/name")).collect();
+    assert_eq!(names, ["net"], "only what a person made");
+    assert_eq!(scanners(store), 0);
+    let left = store.keys("eo:{default/mixed}*");
+    assert!(left.is_empty(), "{left:?}");
+}
