@@ -12,7 +12,7 @@ CLUSTERS := target/clusters
 CHARTENV := $(TARGET)/chart
 TOOLS   := $(TARGET)/tools
 
-.PHONY: help test lab proxies wallets cluster redis prometheus chaos browser notebook sample programs chart chart-files \
+.PHONY: help test lab proxies wallets cluster redis prometheus chaos e2e browser notebook sample programs chart chart-files \
 	dashboards image sbom book demo electrs grammars land evaluate bench clusters crds fmt
 
 help: ## list the targets
@@ -42,6 +42,10 @@ prometheus: ## install what watches the workers of a fleet, for tests: Prometheu
 
 chaos: redis ## workers, Redis and the network die for a quarter of an hour, and 5,000 servers are visited in time
 	CHAOS_SERVERS=5000 CHAOS_SECONDS=900 cargo test --release --locked -p scanner --test fleet -- --nocapture chaos
+
+e2e: cluster redis ## the whole way, with the real programs: a campaign is applied, judged, suspended, resumed and deleted
+	cargo build --workspace --bins --locked
+	cargo test -p e2e --locked -- --nocapture
 
 redis: ## install what a fleet shares its work through, for tests: Redis
 	@command -v redis-server >/dev/null || \

@@ -18,6 +18,8 @@ use crate::{
 };
 
 const IMAGE: &str = "observatory:test";
+/// Lines of each log that a test that failed shows.
+const LINES: usize = 25;
 const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../operator/rbac.yaml");
 
 /// An observatory, installed.
@@ -41,7 +43,7 @@ impl Site {
         let cluster = Cluster::start().await.expect("a cluster");
         let image = Image { programs: programs(), entrypoint: Vec::new() };
         let nodes = Settings { images: BTreeMap::from([(IMAGE.to_owned(), image)]), names: BTreeMap::new() };
-        let kubelet = Kubelet::start(cluster.client(), nodes).expect("nodes");
+        let kubelet = Kubelet::start(&cluster, nodes).expect("nodes");
         let folder = tempfile::tempdir().expect("a folder");
         let definitions = program("operator").arg("crds").output().expect("definitions");
         apply(&cluster, &String::from_utf8_lossy(&definitions.stdout)).await;
@@ -101,6 +103,24 @@ impl Site {
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("operator.log")).expect("a log")
     }
+}
+
+/// Whoever looks at a test that failed wants to know what the programs said last.
+impl Drop for Site {
+    #[expect(clippy::print_stderr, reason = "where tests tell what went wrong")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("operator:\n{}", last(&self.log()));
+            for (container, log) in self.kubelet.all_logs() {
+                eprintln!("{container}:\n{}", last(&log));
+            }
+        }
+    }
+}
+
+fn last(log: &str) -> &str {
+    let start = log.rmatch_indices('\n').nth(LINES).map_or(0, |(at, _)| at + 1);
+    &log[start..]
 }
 
 fn start(account: &User, store: &str, name: &str, folder: &tempfile::TempDir) -> Process {

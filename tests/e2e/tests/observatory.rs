@@ -22,7 +22,7 @@ fn campaign(net: &Net) -> String {
 kind: ConfigMap
 metadata: {{name: net, namespace: default}}
 data:
-  seeds: |
+  seeds.txt: |
 {seeds}---
 apiVersion: electrumobservatory.org/v1alpha1
 kind: ScanCampaign
@@ -98,7 +98,9 @@ fn wrongs(truths: &[Truth], servers: &BTreeMap<String, Value>) -> Vec<String> {
         let scores: Vec<_> = scores.filter_map(|server| number(server, "/status/suspicion/score")).collect();
         let (least, most) = (scores.iter().min(), scores.iter().max());
         let name = format!("{} ({})", truth.hosts.join(", "), truth.group);
-        let provable = truth.expected.iter().any(|indicator| PROVABLE.contains(&indicator.as_str()));
+        // Who lies to some alone (I13) is found in time: few visits come as somebody else.
+        let provable = !truth.expected.contains("I13")
+            && truth.expected.iter().any(|indicator| PROVABLE.contains(&indicator.as_str()));
         let honest = truth.behaviours.is_empty() && truth.expected.is_empty() && fleets[&*truth.operator] == 1;
         match most {
             None => wrongs.push(format!("{name} was not judged")),

@@ -85,6 +85,11 @@ impl Kubelet {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// What all containers wrote so far, by NAMESPACE.POD.CONTAINER.
+    pub fn all_logs(&self) -> Vec<(String, String)> {
+        node::logs(self.directory.path())
+    }
+
     /// Runs a CronJob now, whatever its schedule, as `kubectl create job --from` does; gives the name of the Job.
     pub async fn run_now(&self, namespace: &str, cronjob: &str) -> Result<String, Error> {
         let found = Api::<CronJob>::namespaced(self.client.clone(), namespace).get(cronjob).await?;

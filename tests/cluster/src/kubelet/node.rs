@@ -100,3 +100,17 @@ fn grace(pod: &Pod) -> Duration {
 pub(super) fn log(directory: &Path, namespace: &str, pod: &str, container: &str) -> PathBuf {
     directory.join(format!("{namespace}.{pod}.{container}.log"))
 }
+
+/// All logs, by file name.
+pub(super) fn logs(directory: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let mut logs: Vec<_> = logs
+        .filter_map(|path| {
+            let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
+            Some((path.file_stem()?.to_string_lossy().into_owned(), text))
+        })
+        .collect();
+    logs.sort();
+    logs
+}
