@@ -28,8 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let cluster = Cluster::start().await?;
-    let kubelet =
-        (!settings.images.is_empty()).then(|| Kubelet::start(&cluster, settings)).transpose()?;
+    let kubelet = (!settings.images.is_empty()).then(|| Kubelet::start(&cluster, settings)).transpose()?;
     writeln!(io::stdout(), "{}", cluster.kubeconfig().display())?;
     tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
     drop(kubelet);

@@ -1,10 +1,6 @@
 //! A cluster with the definitions, the operator as its role allows it, and nodes that run the programs as they were built.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    process::Stdio,
-};
+use std::{collections::BTreeMap, fs, process::Stdio};
 
 use cluster::{
     Cluster, Kubelet, User,

@@ -101,7 +101,8 @@ fn wrongs(truths: &[Truth], servers: &BTreeMap<String, Value>) -> Vec<String> {
         // Who lies to some alone (I13) is found in time: few visits come as somebody else.
         let provable = !truth.expected.contains("I13")
             && truth.expected.iter().any(|indicator| PROVABLE.contains(&indicator.as_str()));
-        let honest = truth.behaviours.is_empty() && truth.expected.is_empty() && fleets[&*truth.operator] == 1;
+        let honest =
+            truth.behaviours.is_empty() && truth.expected.is_empty() && fleets[&*truth.operator] == 1;
         match most {
             None => wrongs.push(format!("{name} was not judged")),
             Some(most) if provable && *most < THRESHOLD => wrongs.push(format!("{name} has {most}")),
@@ -188,8 +189,11 @@ async fn it_rests_and_goes_on(site: &Site, store: &Store) {
 
 async fn who_asks_is_left_alone(site: &Site, truths: &[Truth]) {
     let shy = &truths[0].hosts[0];
-    let (kind, rule) =
-        if shy.parse::<std::net::IpAddr>().is_ok() { ("cidrs", format!("{shy}/32")) } else { ("hosts", shy.clone()) };
+    let (kind, rule) = if shy.parse::<std::net::IpAddr>().is_ok() {
+        ("cidrs", format!("{shy}/32"))
+    } else {
+        ("hosts", shy.clone())
+    };
     site.apply(&format!(
         "apiVersion: electrumobservatory.org/v1alpha1
 kind: ScanExclusion
@@ -216,7 +220,8 @@ async fn nothing_is_left(site: &Site, store: &Store) {
     assert!(!store.keys("eo:{default/mixed}*").is_empty(), "there was something to clean");
     site.kubectl(&["delete", "scancampaign", "mixed", "--wait=false"]).await;
     for kind in ["scancampaigns", "electrumservers", "deployments", "jobs", "cronjobs", "pods"] {
-        eventually(&format!("no {kind} are left"), async || site.list(kind).await.is_empty().then_some(())).await;
+        eventually(&format!("no {kind} are left"), async || site.list(kind).await.is_empty().then_some(()))
+            .await;
     }
     let maps = site.list("configmaps").await;
     let names: Vec<_> = maps.iter().map(|map| text(map, "/metadata/name")).collect();
