@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::{health::Health, metrics::Metrics};
@@ -29,10 +29,12 @@ pub async fn serve(
 }
 
 async fn scrape(State((metrics, _)): State<(Metrics, Health)>) -> Answer {
-    metrics.text().map_or_else(
-        |error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-        |text| (StatusCode::OK, text),
-    )
+    // Thousands of servers take a while, and the lease is renewed meanwhile.
+    let text = spawn_blocking(move || metrics.text()).await.map_err(anyhow::Error::from);
+    match text.and_then(|text| Ok(text?)) {
+        Ok(text) => (StatusCode::OK, text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
 }
 
 async fn alive(State((_, health)): State<(Metrics, Health)>) -> Answer {

@@ -9,6 +9,7 @@ pub mod cleanup;
 pub mod conditions;
 pub mod error;
 pub mod exclusion;
+pub mod gauges;
 pub mod health;
 pub mod http;
 pub mod ingest;

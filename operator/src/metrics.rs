@@ -1,11 +1,11 @@
-//! What is counted. Labels are names from closed lists: how many series there are does not depend on what is in the
-//! cluster.
+//! What is counted. Labels are names from closed lists: how many series there are does not depend on what strangers do.
+//! What is told of single servers comes from [`gauges`](crate::gauges).
 
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, process_collector::ProcessCollector,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector, process_collector::ProcessCollector,
 };
 
 use crate::error::Class;
@@ -71,7 +71,7 @@ impl Metrics {
                 &["campaign"],
             )?,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn Collector>; 12] = [
             Box::new(metrics.reconciles.clone()),
             Box::new(metrics.errors.clone()),
             Box::new(metrics.seconds.clone()),
@@ -87,6 +87,14 @@ impl Metrics {
         ];
         all.into_iter().try_for_each(|each| metrics.registry.register(each))?;
         Ok(metrics)
+    }
+
+    /// Tells of something else too, that is collected when it is asked for.
+    ///
+    /// # Errors
+    /// A fault of ours: two metrics of one name.
+    pub fn also(&self, collector: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+        self.registry.register(collector)
     }
 
     /// Somebody begins to look after a resource; counted until dropped.
@@ -154,9 +162,7 @@ impl Metrics {
     /// # Errors
     /// A fault of ours: series that clash.
     pub fn text(&self) -> Result<String, prometheus::Error> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
     campaign::dereference::in_time,
     cleanup,
     exclusion::{self, publish::Publisher},
+    gauges::collect::Gauges,
     health::Health,
     http, ingest,
     leader::{Candidate, Fence},
@@ -72,13 +73,17 @@ pub async fn run(
     let ended = CancellationToken::new();
     let served = http::serve(listener, metrics.clone(), health.clone(), ended.clone());
     let worked = async {
-        if defined(&client, &health, &stop).await {
-            work(client, (redis, knowledge, places), settings, metrics, health, stop).await;
-        }
+        let worked = if defined(&client, &health, &stop).await {
+            work(client, (redis, knowledge, places), settings, metrics, health, stop).await
+        } else {
+            Ok(())
+        };
         ended.cancel();
+        worked
     };
-    let (served, ()) = join!(served, worked);
-    Ok(served?)
+    let (served, worked) = join!(served, worked);
+    served?;
+    worked
 }
 
 /// Waits until all definitions are there; whether they are.
@@ -125,7 +130,7 @@ async fn work(
     metrics: Metrics,
     health: Health,
     stop: CancellationToken,
-) {
+) -> anyhow::Result<()> {
     let fence = Fence::default();
     let candidate = Candidate {
         client: client.clone(),
@@ -139,6 +144,12 @@ async fn work(
     let (campaigns, campaigns_in) = reflector::store();
     let (servers, servers_in) = reflector::store();
     let (exclusions, exclusions_in) = reflector::store();
+    metrics.also(Box::new(Gauges::new(
+        fence.clone(),
+        campaigns.clone(),
+        servers.clone(),
+        settings.series,
+    )?))?;
     let (told, published) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let changed = [told.clone(), published.clone()];
     let (publishes, rules) = channel::channel(exclusion::publish::Published::default());
@@ -248,6 +259,7 @@ async fn work(
         check_exclusions,
         ready,
     );
+    Ok(())
 }
 
 /// Keeps a store as the API server is, and tells of changes.

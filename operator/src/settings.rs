@@ -53,6 +53,9 @@ pub struct Settings {
     /// Where metrics and probes are answered: `/metrics`, `/healthz`, `/readyz`.
     #[arg(long, env = "OBSERVATORY_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// Series that single servers may have at `/metrics`; of those beyond it is told how many they are.
+    #[arg(long, env = "OBSERVATORY_SERIES", default_value_t = 100_000)]
+    pub series: usize,
     /// How many campaigns are looked after at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,

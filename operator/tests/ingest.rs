@@ -119,6 +119,8 @@ async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
     assert_eq!(status.software.and_then(|software| software.claimed).as_deref(), Some("ElectrumX 1.20.0"));
     assert_eq!(status.addresses[0].ip.to_string(), "203.0.113.9");
     assert_eq!(status.reachability.and_then(|reach| reach.latency).map(|latency| latency.p50_ms), Some(40));
+    let up = "electrum_server_up{campaign=\"default/main\",network=\"testnet4\",server=\"up.example.org\"}";
+    eventually("monitoring is told", async || (operator.metric(up).await > 0.5).then_some(())).await;
     told("seed.example.org", State::Unreachable).await;
     let mine = told("mine.example.org", State::Reachable).await;
     assert_eq!(mine.name_any(), "mine", "a person's own is the one that is told");

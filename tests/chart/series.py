@@ -14,14 +14,16 @@ def gauges(end):
     """Gauges, by name and labels, with what they are."""
     scanner = {"network": "mainnet", "vantage": "here", "campaign": "main", "pod": "main-here-1"}
     for number, (server, (behind, score, country, software, group)) in enumerate(SERVERS.items()):
-        one = {"campaign": "main", "network": "mainnet", "server": server}
+        one = {"campaign": "observatory/main", "network": "mainnet", "server": server}
         yield "electrum_tip_height", scanner | {"server": server}, 900_000 - behind
         yield "electrum_certificate_not_after_seconds", scanner | {"server": server}, end + 86_400 * (number + 2)
         yield "electrum_server_up", one, int(number != 2)
         yield "electrum_server_suspicion_score", one, score
         level = ("clear", "notable", "suspicious", "dishonest")[number]
         yield "electrum_server_info", one | {"software": software, "country": country, "level": level, "group": group}, 1
-    yield "electrum_group_servers", {"campaign": "main", "network": "mainnet", "group": "g1"}, 3
+    of_main = {"campaign": "observatory/main", "network": "mainnet"}
+    yield "electrum_group_servers", of_main | {"group": "g1"}, 3
+    yield "electrum_servers_untold", of_main, 0
     for lane in LANES:
         yield "electrum_schedule_lag_seconds", scanner | {"lane": lane}, 12.5
         yield "electrum_schedule_due", scanner | {"lane": lane}, 3
@@ -93,7 +95,7 @@ def openmetrics(end, minutes):
 
 # What is put to a series by whoever scrapes it. The operator says itself of which campaign it speaks.
 SCRAPED = {"campaign", "pod", "job", "instance"}
-OF_OPERATOR = ("operator_", "electrum_server_", "electrum_group_")
+OF_OPERATOR = ("operator_", "electrum_server_", "electrum_group_", "electrum_servers_untold")
 
 
 def labels():

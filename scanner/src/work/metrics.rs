@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use self::series::Series;
+pub use self::series::label;
 use super::health::Condition;
 use crate::discovery::Refusals;
 

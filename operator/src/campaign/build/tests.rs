@@ -37,6 +37,7 @@ pub(crate) fn settings() -> Settings {
         identity: "operator-0".to_owned(),
         listen: ([0, 0, 0, 0], 8080).into(),
         concurrency: 4,
+        series: 100_000,
     }
 }
 

@@ -59,8 +59,9 @@ impl Series {
     }
 }
 
-/// The canonical name; a long one cut, with a digest of the whole.
-fn label(server: &Host) -> String {
+/// A server as a label: the canonical name; a long one cut, with a digest of the whole.
+#[must_use]
+pub fn label(server: &Host) -> String {
     let name = server.to_string();
     if name == OTHER {
         // Canonical names do not end so.
