@@ -71,7 +71,7 @@ impl Shared {
             class_spacing: sought.class.spacing(),
             set_aside: sought.class.set_aside(),
             lasting: LASTING,
-            bounds,
+            bounds: apart(bounds),
         };
         // It may be granted though the answer is lost, or nobody waits for it any more: then it is closed.
         let mut side = Side { ask: Arc::new(ask), spent: 0.0, news: Some(self.news.clone()), renewing: None };
@@ -79,7 +79,7 @@ impl Shared {
         let answer = self.permits.ask(&side.ask).await;
         let now = Instant::now();
         if now.duration_since(asked) > FRESH {
-            // Spacing is counted from when it was granted, and we would connect much later.
+            // We would connect later than whoever comes next allows for.
             return Err(Denied::NotBefore(now + side.ask.bounds.server_spacing));
         }
         let denied = match answer {
@@ -108,6 +108,17 @@ impl Shared {
             let _ = hearing.await;
         }
     }
+}
+
+/// Spacing is counted from when a permit was granted, and its holder connects up to [`FRESH`] later: whoever comes next waits
+/// so much longer. Not so into an AS, where many may come in a second.
+fn apart(mut bounds: Bounds) -> Bounds {
+    for spacing in [&mut bounds.server_spacing, &mut bounds.subnet_spacing] {
+        if !spacing.is_zero() {
+            *spacing += FRESH;
+        }
+    }
+    bounds
 }
 
 impl Side {

@@ -135,8 +135,7 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
     for (server, calls) in &calls {
         assert!(!overlap(calls), "two at once at {server}: {calls:?}");
     }
-    // It is counted from the permit; on a busy machine a while passes until the server sees the connection.
-    assert!(spacing.expect("two visits") >= SPACING - SPACING / 4, "{spacing:?}");
+    assert!(spacing.expect("two visits") >= SPACING, "{spacing:?}");
     // An interval; what a killed worker had open counts for half a minute; and the chaos of the time.
     let longest =
         plan.interval + Duration::from_secs(30) + 2 * CUT + Duration::from_secs(2 * u64::from(LEASE));
