@@ -7,6 +7,7 @@ pub mod controller;
 pub mod counts;
 pub mod dereference;
 pub mod notes;
+pub mod persons;
 pub mod status;
 pub mod validate;
 

@@ -150,8 +150,8 @@ async fn work(
         servers.clone(),
         settings.series,
     )?))?;
-    let (told, published) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let changed = [told.clone(), published.clone()];
+    let [told, published, wished] = std::array::from_fn(|_| Arc::new(Notify::new()));
+    let changed = [told.clone(), published.clone(), wished.clone()];
     let (publishes, rules) = channel::channel(exclusion::publish::Published::default());
 
     let check_campaigns = watch::check::<Guarded<ScanCampaign>>(
@@ -177,7 +177,7 @@ async fn work(
     );
     let keep_servers = keep(settings.api(&client), servers_in, "servers", &metrics, &changed, &stop);
     let keep_exclusions =
-        keep(Api::all(client.clone()), exclusions_in, "exclusions", &metrics, &changed, &stop);
+        keep(Api::all(client.clone()), exclusions_in, "exclusions", &metrics, &changed[..2], &stop);
 
     let exclusion_context = exclusion::Context {
         client: client.clone(),
@@ -221,6 +221,7 @@ async fn work(
         metrics: metrics.clone(),
         campaigns: campaigns.clone(),
         servers: servers.clone(),
+        servers_changed: wished,
         failures: Mutex::new(HashMap::new()),
     });
     let ready = async {

@@ -3,6 +3,7 @@
 mod support;
 
 use cluster::{eventually, security};
+use crds::ElectrumServer;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -50,6 +51,51 @@ where
 async fn reasons(setting: &Setting) -> Vec<String> {
     let events = api::<Event>(setting).list(&ListParams::default()).await.expect("a list").items;
     events.into_iter().filter_map(|event| event.reason).collect()
+}
+
+#[tokio::test]
+async fn servers_that_persons_make_are_brought_to_scanners_without_a_start() {
+    let setting = Setting::new().await;
+    let operator = setting.operator("operator").await;
+    setting.campaign("main", &json!({})).await;
+    setting.until("main", "Ready", "Running").await;
+    let started = api::<Deployment>(&setting).get("main-here").await.expect("there").metadata.generation;
+    let list = async || {
+        let map = api::<ConfigMap>(&setting).get("main-campaign").await.ok()?;
+        map.data?.remove("seeds-_servers")
+    };
+    assert_eq!(list().await.as_deref(), Some(""));
+
+    let servers = api::<ElectrumServer>(&setting);
+    for (name, exclude) in [("mine", false), ("shy", true)] {
+        let server = serde_json::from_value(json!({
+            "apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ElectrumServer", "metadata": {"name": name},
+            "spec": {"network": "testnet4", "host": format!("{name}.example.org"), "exclude": exclude,
+                "ports": [{"port": 50001, "transport": "tcp"}]},
+        }))
+        .expect("a server");
+        servers.create(&PostParams::default(), &server).await.expect("made");
+    }
+    let becomes = async |wanted: &str| {
+        eventually("the list follows", async || (list().await? == wanted).then_some(())).await;
+    };
+    becomes("tcp://mine.example.org:50001\n").await;
+
+    // Statuses are none of it; two wishes later both are known.
+    let reachable = json!({"status": {"reachability": {"state": "Reachable"}}});
+    servers.patch_status("mine", &PatchParams::default(), &Patch::Merge(reachable)).await.expect("told");
+    let exclude = |exclude: bool| Patch::Merge(json!({"spec": {"exclude": exclude}}));
+    servers.patch("mine", &PatchParams::default(), &exclude(true)).await.expect("changed");
+    becomes("").await;
+    servers.patch("shy", &PatchParams::default(), &exclude(false)).await.expect("changed");
+    becomes("tcp://shy.example.org:50001\n").await;
+    servers.delete("shy", &DeleteParams::default()).await.expect("deleted");
+    becomes("").await;
+    let maps = setting.writes("operator").into_iter().filter(|write| write.contains("configmaps")).count();
+    assert_eq!(maps, 5, "one write for each change of the list");
+    let deployment = api::<Deployment>(&setting).get("main-here").await.expect("there");
+    assert_eq!(deployment.metadata.generation, started);
+    operator.stop().await;
 }
 
 #[tokio::test]

@@ -2,69 +2,17 @@
 
 mod support;
 
-use std::time::Duration;
-
 use cluster::eventually;
 use crds::{ElectrumServer, ScanExclusion, server::State};
-use fleet::{
-    Redis,
-    pack::{Seen, pack},
-};
-use jiff::Timestamp;
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
 };
-use model::{Exchange, Outcome, Purpose, Recorded, Seconds, Visit, exchange::Reply};
 use serde_json::json;
-use support::Setting;
-
-const CAMPAIGN: &str = "default/main";
-
-fn visit(endpoint: &str, up: bool, teller: &str) -> Visit {
-    let endpoint = endpoint.parse().expect("an endpoint");
-    let mut visit = Visit::begun(
-        electrum::Network::Testnet4,
-        endpoint,
-        "here".to_owned(),
-        Purpose::Light,
-        Timestamp::now(),
-    );
-    visit.learnt_from = vec![teller.to_owned()];
-    if !up {
-        visit.outcome = Outcome::TimedOut;
-        return visit;
-    }
-    let after = |millis| Seconds::from(Duration::from_millis(millis));
-    visit.peer = "203.0.113.9:50001".parse().ok();
-    visit.exchanges = vec![Exchange {
-        probe: "H1".into(),
-        request: Recorded::new(b"{}", 9),
-        sent: after(1),
-        answer: Some(Reply {
-            response: Recorded::new(
-                br#"{"jsonrpc":"2.0","result":["ElectrumX 1.20.0","1.6"],"id":7}"#,
-                Recorded::LIMIT,
-            ),
-            first_byte: after(41),
-            last_byte: after(42),
-        }),
-    }];
-    visit
-}
-
-/// Puts visits into the stream as scanners do.
-async fn put(redis: &Redis, visits: impl IntoIterator<Item = Visit>) {
-    let mut seen = Seen::default();
-    for visit in visits {
-        let up = if visit.outcome == Outcome::Answered { "1" } else { "0" };
-        let packed = pack(&visit, &mut seen).expect("packs");
-        let mut add = redis::cmd("XADD");
-        add.arg(format!("eo:{{{CAMPAIGN}}}:visits")).arg("*").arg("v").arg(packed.entry);
-        add.arg("lane").arg("liveness").arg("doubtful").arg("0").arg("up").arg(up);
-        redis.call::<()>(&add).await.expect("adds");
-    }
-}
+use support::{
+    Setting,
+    stream::{CAMPAIGN, acknowledged, put, visit},
+};
 
 #[tokio::test]
 async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
@@ -156,14 +104,7 @@ async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
     // It goes down; what was read and not acknowledged by who was killed is read by the next.
     put(&redis, [visit("tcp://up.example.org:50001", false, "peer:a.example")]).await;
     told("up.example.org", State::Unreachable).await;
-    let pending = async || {
-        let pending: (u64, redis::Value, redis::Value, redis::Value) = redis
-            .call(redis::cmd("XPENDING").arg(format!("eo:{{{CAMPAIGN}}}:visits")).arg("operator"))
-            .await
-            .ok()?;
-        (pending.0 == 0).then_some(())
-    };
-    eventually("all is acknowledged", pending).await;
+    eventually("all is acknowledged", async || acknowledged(&redis).await.then_some(())).await;
     let campaigns = setting.campaigns();
     eventually("the campaign says so", async || {
         let status = campaigns.get("main").await.ok()?.status?;

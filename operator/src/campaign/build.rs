@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use crds::{
     ScanCampaign,
-    campaign::{Mode, Vantage},
+    campaign::{ConfigMapKey, Mode, SeedSource, Vantage},
 };
 use k8s_openapi::{
     api::{
@@ -21,7 +21,7 @@ use k8s_openapi::{
 };
 
 pub use self::digest::digest;
-use super::validate::Validated;
+use super::{persons, validate::Validated};
 use crate::{
     Error, Settings,
     names::{self, Component},
@@ -82,6 +82,14 @@ pub fn build(campaign: &Validated, settings: &Settings) -> Result<Resources<Prep
 
 fn config_map(campaign: &Validated) -> Result<ConfigMap, Error> {
     let mut resource = ScanCampaign::new(&campaign.name, campaign.spec.clone());
+    resource.spec.discovery.sources.push(SeedSource {
+        name: persons::SOURCE.to_owned(),
+        seeds: Vec::new(),
+        seeds_from: Some(ConfigMapKey {
+            config_map: names::config_map(&campaign.name),
+            key: persons::file(),
+        }),
+    });
     resource.metadata.namespace = Some(campaign.namespace.clone());
     let mut data = campaign.seeds.clone();
     data.insert(CAMPAIGN_FILE.to_owned(), digest::yaml(&resource)?);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crds::{ElectrumServer, ScanCampaign, adopts};
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -29,6 +29,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -38,6 +39,7 @@ use super::{
     counts::counts,
     dereference::{Found, dereference},
     notes::notes,
+    persons,
     status::{Outcome, ours, status},
     validate::validate,
 };
@@ -67,6 +69,8 @@ pub struct Context {
     pub campaigns: Store<Guarded<ScanCampaign>>,
     /// The servers that are watched.
     pub servers: Store<Guarded<ElectrumServer>>,
+    /// Tells that one of them has changed.
+    pub servers_changed: Arc<Notify>,
     /// How often in a row each campaign could not be looked after.
     pub failures: Mutex<HashMap<ObjectRef<Guarded<ScanCampaign>>, u32>>,
 }
@@ -87,13 +91,14 @@ pub async fn run(
     let lists: Api<PartialObjectMeta<ConfigMap>> = settings.api(client);
     let lists = watch::follow(lists, watch::config(), "configmaps", context.metrics.clone());
     let campaigns = context.campaigns.clone();
+    let wishes = persons::changes(context.servers.clone(), context.servers_changed.clone());
     Controller::for_stream(roots, store)
         .with_config(Config::default().concurrency(settings.concurrency))
         .owns_stream(children::<Deployment>(&context, "deployments"))
         .owns_stream(children::<Job>(&context, "jobs"))
         .owns_stream(children::<CronJob>(&context, "cronjobs"))
         .watches_stream(lists.touched_objects(), move |list| concerned(&campaigns, &list))
-        .reconcile_all_on(fence.elections())
+        .reconcile_all_on(stream::select(fence.elections(), wishes))
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(reconcile, retry, context)
         // What failed was logged where it was counted.
@@ -138,6 +143,10 @@ fn concerned(
 async fn reconcile(campaign: Arc<Guarded<ScanCampaign>>, context: Arc<Context>) -> Result<Action, Error> {
     if context.writer.may_write().is_err() {
         // Whoever is elected looks at all of them.
+        return Ok(Action::await_change());
+    }
+    if context.servers.wait_until_ready().now_or_never().is_none() {
+        // None are no news before all are known, and then all campaigns are looked at.
         return Ok(Action::await_change());
     }
     let began = Instant::now();
@@ -186,13 +195,13 @@ fn retry(campaign: Arc<Guarded<ScanCampaign>>, error: &Error, context: Arc<Conte
 
 async fn look_after(campaign: &Guarded<ScanCampaign>, context: &Context) -> Result<(), Error> {
     let (name, namespace) = (campaign.name_any(), campaign.namespace().unwrap_or_default());
-    let Some(found) = dereference(&context.client, &namespace, &name).await? else { return Ok(()) };
+    let Some(mut found) = dereference(&context.client, &namespace, &name).await? else { return Ok(()) };
     let known = context.campaigns.state();
     let adopts = adopts(&found.campaign, known.iter().filter_map(|known| known.0.as_ref().ok()));
     let servers = context.servers.state();
-    let counts = counts(&found.campaign, adopts, servers.iter().filter_map(|server| server.0.as_ref().ok()));
-    // Before all servers are known, none are no news.
-    let counts = context.servers.wait_until_ready().now_or_never().map(|_| counts);
+    let servers: Vec<_> = servers.iter().filter_map(|server| server.0.as_ref().ok()).collect();
+    let counts = counts(&found.campaign, adopts, servers.iter().copied());
+    found.persons = persons::list(&found.campaign, adopts, servers);
     let previous = found.campaign.status.clone().unwrap_or_default();
     let (generation, suspend) = (found.campaign.metadata.generation, found.campaign.spec.suspend);
     let owner = found.campaign.uid().unwrap_or_default();

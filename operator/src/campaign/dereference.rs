@@ -48,6 +48,8 @@ pub struct Found {
     pub campaign: ScanCampaign,
     /// Lists that stand elsewhere, by the name of their source.
     pub seeds: BTreeMap<String, Seeds>,
+    /// The list of its servers that persons made.
+    pub persons: String,
     /// What was made of it.
     pub children: Children,
 }
@@ -75,7 +77,7 @@ pub async fn dereference(client: &Client, namespace: &str, name: &str) -> Result
         jobs: list(client, namespace, &selector).await?,
         cron_jobs: list(client, namespace, &selector).await?,
     };
-    Ok(Some(Found { campaign, seeds, children }))
+    Ok(Some(Found { campaign, seeds, persons: String::new(), children }))
 }
 
 async fn read(client: &Client, namespace: &str, source: &SeedSource) -> Result<Option<Seeds>, Error> {

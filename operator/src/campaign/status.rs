@@ -49,7 +49,7 @@ pub fn status(
     outcome: &Outcome<'_>,
     generation: Option<i64>,
     previous: &ScanCampaignStatus,
-    counts: Option<Counts>,
+    counts: Counts,
     now: Timestamp,
 ) -> ScanCampaignStatus {
     let (said, vantages) = match outcome {
@@ -81,7 +81,7 @@ pub fn status(
     ScanCampaignStatus {
         observed_generation: generation,
         conditions,
-        counts: counts.or_else(|| previous.counts.clone()),
+        counts: Some(counts),
         vantages,
         ..ScanCampaignStatus::default()
     }

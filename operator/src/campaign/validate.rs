@@ -9,7 +9,10 @@ use crds::{ScanCampaignSpec, ScanCampaignStatus};
 use k8s_openapi::{api::batch::v1::Job, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Resource as _, ResourceExt as _};
 
-use super::dereference::{Found, Seeds};
+use super::{
+    dereference::{Found, Seeds},
+    persons,
+};
 
 /// As much text as a ConfigMap holds, less what its metadata needs.
 const MOST_BYTES: usize = 1_000_000;
@@ -27,7 +30,7 @@ pub struct Validated {
     pub owner: OwnerReference,
     /// What is wished.
     pub spec: ScanCampaignSpec,
-    /// Lists of seeds that stood elsewhere, by the name of their file.
+    /// Lists of seeds that stood elsewhere, and of the servers that persons made, by the name of their file.
     pub seeds: BTreeMap<String, String>,
     /// What is wrong without being in the way of the rest.
     pub troubles: Vec<Trouble>,
@@ -124,7 +127,8 @@ pub fn validate(found: &Found) -> Result<Validated, Invalid> {
     if let Some(problem) = problem(found) {
         return Err(problem);
     }
-    let (mut seeds, mut troubles) = (BTreeMap::new(), Vec::new());
+    let mut seeds = BTreeMap::from([(persons::file(), found.persons.clone())]);
+    let mut troubles = Vec::new();
     for source in &campaign.spec.discovery.sources {
         let (Some(from), Some(text)) = (&source.seeds_from, found.seeds.get(&source.name)) else { continue };
         let (source_name, config_map) = (source.name.clone(), from.config_map.clone());
@@ -220,7 +224,7 @@ pub(crate) mod tests {
             "spec": spec,
         }))
         .expect("a campaign");
-        Found { campaign, seeds: BTreeMap::new(), children: Children::default() }
+        Found { campaign, seeds: BTreeMap::new(), persons: String::new(), children: Children::default() }
     }
 
     #[test]
@@ -253,7 +257,7 @@ pub(crate) mod tests {
         let validated = validate(&found).expect("can be acted on");
         let lengths: Vec<_> =
             validated.seeds.iter().map(|(file, text)| (file.as_str(), text.len())).collect();
-        assert_eq!(lengths, [("seeds-a", 24), ("seeds-b", 0), ("seeds-c", 0)]);
+        assert_eq!(lengths, [("seeds-_servers", 0), ("seeds-a", 24), ("seeds-b", 0), ("seeds-c", 0)]);
         let said: Vec<_> = validated.troubles.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,

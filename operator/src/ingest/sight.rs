@@ -14,6 +14,8 @@ use jiff::Timestamp;
 use model::{Outcome, Purpose, Seconds, Visit, facts::Facts};
 use serde::Deserialize;
 
+use crate::campaign::persons;
+
 /// What one visit shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sight {
@@ -66,7 +68,7 @@ impl Sight {
             outcome: visit.outcome,
             up: delivered.up,
             doubtful: delivered.doubtful,
-            named: visit.learnt_from.iter().any(|teller| !teller.starts_with("peer:")),
+            named: visit.learnt_from.iter().any(|teller| names(teller)),
             addresses: visit
                 .resolution
                 .addresses
@@ -85,6 +87,12 @@ impl Sight {
             latency: facts.latency.map(millis),
         }
     }
+}
+
+/// Whether it is a person who told of a server. Of those that persons made it is their object that does, as long as it is
+/// there.
+fn names(teller: &str) -> bool {
+    !teller.starts_with("peer:") && teller.strip_prefix("seeds:") != Some(persons::SOURCE)
 }
 
 fn published(range: &model::assessment::VersionRange) -> Identified {

@@ -4,12 +4,13 @@
 
 #[path = "../../../fleet/tests/support/mod.rs"]
 pub(crate) mod store;
+pub(crate) mod stream;
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use clap::Parser as _;
 use cluster::{
-    Cluster, Kubelet, eventually,
+    Cluster, Kubelet, User, eventually,
     kubelet::{Image, Settings as Node},
 };
 use crds::ScanCampaign;
@@ -98,6 +99,19 @@ impl Setting {
 
     /// Likewise; where a namespace is named, for that one alone.
     pub(crate) async fn operator_with(&self, name: &str, namespace: Option<&str>) -> Operator {
+        let user = self.user(name).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let settings =
+            Settings { namespace: namespace.map(str::to_owned), ..settings(name, self.redis.port()) };
+        let running = operator::run(user.client(), settings, listener, stop.clone());
+        let task = tokio::spawn(async move { running.await.expect("ends well") });
+        Operator { name: name.to_owned(), address, stop, task }
+    }
+
+    /// Somebody who may do what `rbac.yaml` says, beside an account for analyzers.
+    pub(crate) async fn user(&self, name: &str) -> User {
         let role = concat!(env!("CARGO_MANIFEST_DIR"), "/rbac.yaml");
         self.kubectl(["apply", "--server-side", "-f", role]).await;
         for account in [name, ANALYZER] {
@@ -114,15 +128,7 @@ impl Setting {
         ])
         .await;
         self.kubectl(["create", "rolebinding", name, "--role=electrum-observatory-operator", &account]).await;
-        let user = self.cluster.service_account("default", name).await.expect("a user");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let stop = CancellationToken::new();
-        let settings =
-            Settings { namespace: namespace.map(str::to_owned), ..settings(name, self.redis.port()) };
-        let running = operator::run(user.client(), settings, listener, stop.clone());
-        let task = tokio::spawn(async move { running.await.expect("ends well") });
-        Operator { name: name.to_owned(), address, stop, task }
+        self.cluster.service_account("default", name).await.expect("a user")
     }
 
     pub(crate) fn campaigns(&self) -> Api<ScanCampaign> {
@@ -172,7 +178,7 @@ impl Setting {
     }
 
     /// Those of an operator's calls: verb, resource, name and subresource.
-    fn calls(&self, operator: &str, which: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    pub(crate) fn calls(&self, operator: &str, which: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let user = format!("system:serviceaccount:default:{operator}");
         let log = fs::read_to_string(self.cluster.audit_log()).expect("a log");
         let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -229,20 +235,12 @@ impl Operator {
 
     /// The answer to GET: status and body.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).await.expect("listens");
-        let request = format!("GET {path} HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answers");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        (status, answer.split_once("\r\n\r\n").expect("a body").1.to_owned())
+        get(self.address, path).await
     }
 
     /// A series' value; 0 where there is none yet.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let (_, text) = self.get("/metrics").await;
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
-        value.unwrap_or(0.0)
+        metric(self.address, series).await
     }
 
     /// Waits until it is the one that writes.
@@ -252,4 +250,21 @@ impl Operator {
         })
         .await;
     }
+}
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.expect("listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answers");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, answer.split_once("\r\n\r\n").expect("a body").1.to_owned())
+}
+
+/// A series of the operator that answers there; 0 where there is none yet.
+pub(crate) async fn metric(address: SocketAddr, series: &str) -> f64 {
+    let (_, text) = get(address, "/metrics").await;
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+    value.unwrap_or(0.0)
 }

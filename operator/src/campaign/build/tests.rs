@@ -6,7 +6,7 @@ use clap::Parser as _;
 use crds::campaign::{Mode, Vantage};
 use fleet::arguments::Shared;
 use k8s_openapi::api::core::v1::PodSpec;
-use scanner::{cli::Line, work::Orders};
+use scanner::{cli::Line, discovery::Source, work::Orders};
 use serde_json::json;
 
 use super::*;
@@ -60,7 +60,7 @@ fn who_goes_on_is_made_of_these() {
         "name": "amsterdam", "replicas": 3, "proxy": "socks5://tor:9050", "resolver": "9.9.9.9:53",
         "nodeSelector": {"zone": "ams"}, "tolerations": [{"key": "scan", "operator": "Exists"}],
     }]}));
-    campaign.seeds = [("seeds-friends".to_owned(), "ssl://example.org:50002\n".to_owned())].into();
+    campaign.seeds.insert("seeds-friends".to_owned(), "ssl://example.org:50002\n".to_owned());
     let Resources { config_map, deployments, jobs, cron_jobs, stage: _ } =
         build(&campaign, &settings()).expect("builds");
     assert!(jobs.is_empty());
@@ -196,6 +196,28 @@ fn the_jobs_of_a_cron_job_are_found_again() {
         labels.get(key).is_some_and(|label| label == value)
     };
     assert!(names::of_campaign("main").split(',').all(found));
+}
+
+#[test]
+fn servers_of_persons_reach_scanners_and_start_none_again() {
+    let mut found = found(&json!({}));
+    let nobody = build(&validate(&found).expect("valid"), &settings()).expect("builds");
+    found.persons = "tcp://mine.example:50001\n".to_owned();
+    let mine = build(&validate(&found).expect("valid"), &settings()).expect("builds");
+    assert_eq!(nobody.deployments, mine.deployments);
+    let keys = |made: &Resources<Prepared>| {
+        made.config_map.data.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&nobody), keys(&mine), "and no file that stands for a start is another");
+    let pod = |made: &Resources<Prepared>| {
+        made.deployments[0].spec.as_ref().and_then(|spec| spec.template.spec.clone()).expect("a pod")
+    };
+    let reads = |made: &Resources<Prepared>| {
+        let lists = scanner_reads(&pod(made), &made.config_map).seeds.lists;
+        let of_persons = |(source, _): &&(Source, _)| source.to_string() == "seeds:_servers";
+        lists.iter().find(of_persons).map(|(_, servers)| servers.len())
+    };
+    assert_eq!((reads(&nobody), reads(&mine)), (Some(0), Some(1)));
 }
 
 #[test]
