@@ -6,6 +6,7 @@
 
 mod belonging;
 pub mod campaign;
+pub mod conditions;
 pub mod exclusion;
 pub mod lint;
 pub mod reference;

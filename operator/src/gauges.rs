@@ -10,12 +10,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use crds::{ElectrumServer, ScanCampaign, adopts, belongs, server::State};
+use crds::{ElectrumServer, ScanCampaign, adopts, belongs, conditions, server::State};
 use electrum::Host;
 use kube::ResourceExt as _;
 use scanner::work::metrics::label;
 
-use crate::{conditions, exclusion::EXCLUDED, ingest::book::is_ours};
+use crate::{exclusion::EXCLUDED, ingest::book::is_ours};
 
 /// Series that one server may take: three of its own, and that of its group.
 const PER_SERVER: usize = 4;

@@ -6,7 +6,6 @@
 
 pub mod campaign;
 pub mod cleanup;
-pub mod conditions;
 pub mod error;
 pub mod exclusion;
 pub mod gauges;

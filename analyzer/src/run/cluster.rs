@@ -67,8 +67,8 @@ impl Cluster {
     ) -> anyhow::Result<()> {
         let (servers, now) = (self.servers().await?, Timestamp::now());
         let changes = statuses::changes(&analysis.assessments, &servers, now);
-        let write = |(name, suspicion): (String, _)| async move {
-            let written = self.apply::<ElectrumServer>(&name, json!({"suspicion": suspicion})).await;
+        let write = |(name, told): (String, statuses::Told)| async move {
+            let written = self.apply::<ElectrumServer>(&name, json!(told)).await;
             written.map_err(|error| warn!("ElectrumServer {name}: {error:#}")).is_ok()
         };
         let wanted = changes.len();

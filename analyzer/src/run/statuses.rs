@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use crds::{
     ElectrumServer, Text,
     campaign::AnalysisSummary,
+    conditions::Said,
     server::{Finding, Group, Suspicion},
 };
 use electrum::Host;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use model::{Assessment, assessment::Level};
+use serde::Serialize;
 
 use crate::{
     analysis::Analysis,
@@ -25,12 +28,40 @@ const HALF: f64 = 10.0;
 /// For so long a status stays as it is though it rests on other visits by now.
 const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What is to be written: names of servers, and what is held against them.
+/// What the status of a server is told: what is held against it, and whether that makes it suspicious.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Told {
+    suspicion: Suspicion,
+    conditions: [Condition; 1],
+}
+
+impl Told {
+    fn after(suspicion: Suspicion, server: &ElectrumServer, now: Timestamp) -> Self {
+        let previous = server.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
+        let reason = match suspicion.level {
+            Level::Clear => "Clear",
+            Level::Notable => "Notable",
+            Level::Suspicious => "Suspicious",
+            Level::Dishonest => "Dishonest",
+        };
+        let weightiest = suspicion.findings.first().map(|finding| finding.statement.to_string());
+        let said = Said {
+            of: "Suspicious",
+            holds: (suspicion.level >= Level::Suspicious).into(),
+            reason,
+            message: weightiest.unwrap_or_else(|| "nothing was found".to_owned()),
+        };
+        let condition = said.after(previous, server.metadata.generation, now);
+        Self { suspicion, conditions: [condition] }
+    }
+}
+
+/// What is to be written: names of servers, and what they are told.
 pub(super) fn changes(
     assessments: &[Assessment],
     servers: &[ElectrumServer],
     now: Timestamp,
-) -> Vec<(String, Suspicion)> {
+) -> Vec<(String, Told)> {
     let hosts = assessments
         .iter()
         .flat_map(|assessment| assessment.endpoints.iter().map(move |endpoint| (&endpoint.host, assessment)));
@@ -39,7 +70,8 @@ pub(super) fn changes(
         let host: Host = server.spec.host.parse().ok()?;
         let wanted = suspicion(by_host.get(&host)?, now);
         let found = server.status.as_ref().and_then(|status| status.suspicion.as_ref());
-        found.is_none_or(|found| differ(found, &wanted)).then(|| (server.name_any(), wanted))
+        let is_news = found.is_none_or(|found| differ(found, &wanted));
+        is_news.then(|| (server.name_any(), Told::after(wanted, server, now)))
     };
     servers.iter().filter_map(change).collect()
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{ElectrumServer, ScanCampaign, belongs, campaign::Counts, server::State};
+use crds::{ElectrumServer, ScanCampaign, belongs, campaign::Counts, conditions, server::State};
 use model::assessment::Level;
 
-use crate::{conditions, exclusion::EXCLUDED};
+use crate::exclusion::EXCLUDED;
 
 /// How many there are.
 #[must_use]

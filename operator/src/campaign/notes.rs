@@ -7,7 +7,9 @@ use super::{
     apply::{Change, Deed},
     status::READY,
 };
-use crate::{conditions::find, writer::Note};
+use crds::conditions::find;
+
+use crate::writer::Note;
 
 /// What is to be told of a reconciliation.
 #[must_use]
@@ -76,7 +78,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::conditions::{Holds, Said};
+    use crds::conditions::{Holds, Said};
 
     fn status(ready: &'static str, degraded: Option<&'static str>) -> ScanCampaignStatus {
         let say = |of, holds, reason| Said { of, holds, reason, message: reason.to_owned() };

@@ -18,12 +18,8 @@ use super::{
     dereference::Children,
     validate::{Invalid, Validated, ended},
 };
-use crate::{
-    Error,
-    conditions::{Holds, Said},
-    error::Class,
-    names,
-};
+use crate::{Error, error::Class, names};
+use crds::conditions::{Holds, Said};
 
 /// The conditions that are told here.
 pub const OURS: [&str; 3] = [READY, PROGRESSING, DEGRADED];

@@ -12,10 +12,8 @@ use super::{
     publish::Published,
     rules::{self, Meaning},
 };
-use crate::{
-    conditions::{Holds, Said, find},
-    writer::Note,
-};
+use crate::writer::Note;
+use crds::conditions::{Holds, Said, find};
 
 const APPLIED: &str = "Applied";
 

@@ -13,7 +13,7 @@ use kube::ResourceExt as _;
 use scanner::work::cadence::Cadence;
 use serde_json::{Value, json};
 
-use crate::conditions::{Holds, Said};
+use crds::conditions::{Holds, Said};
 
 /// The condition of a campaign whose visits do not come in.
 pub const STALE: &str = "Stale";

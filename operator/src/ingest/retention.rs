@@ -5,10 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
 use super::{book::is_ours, server::silent_since};
-use crate::{
-    conditions::{Holds, Said, find},
-    names,
-};
+use crate::names;
+use crds::conditions::{Holds, Said, find};
 
 /// The condition of a server that will be forgotten.
 pub const STALE: &str = "Stale";

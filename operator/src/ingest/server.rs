@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::geoip::Databases;
 
 use super::sight::Sight;
-use crate::conditions::{Holds, Said, find};
+use crds::conditions::{Holds, Said, find};
 
 /// The condition of a server that answers, or does not.
 pub const REACHABLE: &str = "Reachable";

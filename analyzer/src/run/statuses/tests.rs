@@ -52,9 +52,9 @@ fn at(day: i8) -> Timestamp {
     jiff::civil::date(2026, 1, day).to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp()
 }
 
-fn only(changes: Vec<(String, Suspicion)>) -> Suspicion {
-    let [(_, suspicion)] = <[_; 1]>::try_from(changes).expect("one");
-    suspicion
+fn only(changes: Vec<(String, Told)>) -> Suspicion {
+    let [(_, told)] = <[_; 1]>::try_from(changes).expect("one");
+    told.suspicion
 }
 
 #[test]
@@ -65,7 +65,9 @@ fn every_host_of_a_server_is_told_within_bounds() {
     let changes = changes(&assessments, &servers, at(1));
     let names: Vec<_> = changes.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["es-a.example", "es-192.0.2.1", "es-2001:db8::1"]);
-    let told = &changes[0].1;
+    let Told { suspicion: told, conditions: [condition] } = &changes[0].1;
+    let said = (&*condition.type_, &*condition.status, &*condition.reason);
+    assert_eq!(said, ("Suspicious", "True", "Dishonest"));
     assert_eq!((told.score, told.level, told.confidence), (85, Level::Dishonest, 1.0));
     assert_eq!((told.findings.len(), told.findings[0].evidence.len()), (10, 2));
     assert!(told.findings[0].statement.chars().count() <= 120);

@@ -1,6 +1,6 @@
 //! Conditions of statuses. Pure.
 
-use crds::{CONDITION_MESSAGE, Text};
+use crate::{CONDITION_MESSAGE, Text};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
