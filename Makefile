@@ -13,7 +13,7 @@ CHARTENV := $(TARGET)/chart
 TOOLS   := $(TARGET)/tools
 
 .PHONY: help test lab proxies wallets cluster redis prometheus chaos e2e browser notebook sample programs chart chart-files \
-	dashboards image sbom book demo electrs grammars land evaluate bench clusters crds fmt
+	dashboards image sbom book demo electrs grammars land evaluate bench thousands clusters crds fmt
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -133,6 +133,9 @@ evaluate: ## compare what is concluded with what is true, on simulated networks,
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked
+
+thousands: cluster redis ## the operator with 10,000 servers, on a real API server: time, calls, writes and memory
+	cargo bench -p operator --bench thousands --locked
 
 clusters: ## cluster the same servers with linfa and with scikit-learn, which is installed, and compare
 	test -x $(CLUSTERS)/bin/python || $(PYTHON) -m venv $(CLUSTERS)
