@@ -124,7 +124,9 @@ impl Running {
     async fn start(setting: &Setting) -> anyhow::Result<Self> {
         let user = setting.user(OPERATOR).await;
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let process = Command::new(env!("CARGO_BIN_EXE_operator"))
+        // Whoever kills the bench kills its operator.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_operator")])
             .args(["run", "--image", support::IMAGE, "--log", "warn", "--log-format", "text"])
             .args(["--redis", &format!("redis://127.0.0.1:{}", setting.redis.port())])
             .args(["--listen", &address.to_string()])
