@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use crds::{ElectrumServer, ScanCampaign};
+use crds::{ElectrumServer, ScanCampaign, adopts};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Config, Resource,
@@ -75,15 +75,18 @@ impl Cluster {
         }
     }
 
-    /// A campaign of the namespace.
+    /// A campaign of the namespace, and whether servers that name no campaign are its own.
     ///
     /// # Errors
     /// [`Usage`] where there is none of that name; else what keeps it from being read.
-    pub(crate) async fn campaign(&self, name: &str) -> anyhow::Result<ScanCampaign> {
-        let found = self.api().get_opt(name).await.context("ScanCampaigns cannot be read")?;
+    pub(crate) async fn campaign(&self, name: &str) -> anyhow::Result<(ScanCampaign, bool)> {
+        let all = self.api::<ScanCampaign>().list(&ListParams::default()).await;
+        let all = all.context("ScanCampaigns cannot be read")?.items;
+        let found = all.iter().find(|campaign| campaign.metadata.name.as_deref() == Some(name));
         let missing =
             || Usage(format!("there is no ScanCampaign {name} in the namespace {}", self.namespace));
-        Ok(found.ok_or_else(missing)?)
+        let campaign = found.ok_or_else(missing)?;
+        Ok((campaign.clone(), adopts(campaign, &all)))
     }
 
     fn api<K>(&self) -> Api<K>

@@ -4,7 +4,7 @@
 use std::{num::NonZeroU16, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use crds::{ElectrumServer, ScanCampaign};
+use crds::{ElectrumServer, ScanCampaign, belongs};
 use electrum::{Endpoint, Subnet};
 use jiff::Timestamp;
 use scanner::{
@@ -127,14 +127,10 @@ fn of_file(file: &std::path::Path) -> anyhow::Result<Visited> {
 
 async fn of_cluster(place: &Place, name: &str) -> anyhow::Result<Visited> {
     let cluster = place.open().await?;
-    let campaign = cluster.campaign(name).await?;
+    let (campaign, adopts) = cluster.campaign(name).await?;
     let servers = cluster.servers(false).await?;
-    let its = |server: &&ElectrumServer| {
-        server.spec.network == campaign.spec.network
-            && server.spec.campaign.as_deref().is_none_or(|campaign| campaign == name)
-    };
     let (mut subjects, mut excluded) = (Vec::new(), 0);
-    for server in servers.iter().filter(its) {
+    for server in servers.iter().filter(|server| belongs(server, &campaign, adopts)) {
         if is_excluded(server) {
             excluded += 1;
         } else {
