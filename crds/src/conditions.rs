@@ -4,6 +4,9 @@ use crate::{CONDITION_MESSAGE, Text};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+/// The condition of a server that nobody visits.
+pub const EXCLUDED: &str = "Excluded";
+
 /// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
@@ -65,6 +68,12 @@ impl Said {
 #[must_use]
 pub fn find<'a>(conditions: &'a [Condition], of: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == of)
+}
+
+/// Whether the condition of a type is there and True.
+#[must_use]
+pub fn holds(conditions: &[Condition], of: &str) -> bool {
+    find(conditions, of).is_some_and(|said| said.status == Holds::True.name())
 }
 
 /// Kubernetes keeps seconds: what it gives back must be what was written.

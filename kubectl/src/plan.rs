@@ -4,7 +4,10 @@
 use std::{num::NonZeroU16, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use crds::{ElectrumServer, ScanCampaign, belongs};
+use crds::{
+    ElectrumServer, ScanCampaign, belongs,
+    conditions::{self, EXCLUDED},
+};
 use electrum::{Endpoint, Subnet};
 use jiff::Timestamp;
 use scanner::{
@@ -141,9 +144,8 @@ async fn of_cluster(place: &Place, name: &str) -> anyhow::Result<Visited> {
 }
 
 fn is_excluded(server: &ElectrumServer) -> bool {
-    let conditions = server.status.iter().flat_map(|status| &status.conditions);
-    server.spec.exclude
-        || conditions.into_iter().any(|condition| condition.type_ == "Excluded" && condition.status == "True")
+    let status = server.status.as_ref();
+    server.spec.exclude || status.is_some_and(|status| conditions::holds(&status.conditions, EXCLUDED))
 }
 
 /// None where its host is none: a definition that people changed may let such a one in.

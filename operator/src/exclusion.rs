@@ -32,9 +32,6 @@ use crate::{
     watch::Guarded, writer::Writer,
 };
 
-/// The condition of a server that nobody visits.
-pub const EXCLUDED: &str = "Excluded";
-
 const NAME: &str = "exclusion";
 /// The least time from one look to the next: ten thousand changes are no ten thousand looks.
 const PAUSE: Duration = Duration::from_millis(500);

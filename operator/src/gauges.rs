@@ -10,12 +10,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use crds::{ElectrumServer, ScanCampaign, adopts, belongs, conditions, server::State};
+use crds::{
+    ElectrumServer, ScanCampaign, adopts, belongs,
+    conditions::{self, EXCLUDED},
+    server::State,
+};
 use electrum::Host;
 use kube::ResourceExt as _;
 use scanner::work::metrics::label;
 
-use crate::{exclusion::EXCLUDED, ingest::book::is_ours};
+use crate::ingest::book::is_ours;
 
 /// Series that one server may take: three of its own, and that of its group.
 const PER_SERVER: usize = 4;
@@ -105,8 +109,7 @@ fn of(scope: Scope, server: &ElectrumServer) -> Option<Server<'_>> {
     let host: Host = server.spec.host.parse().ok()?;
     let status = server.status.as_ref();
     let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let excluded = server.spec.exclude
-        || conditions::find(conditions, EXCLUDED).is_some_and(|said| said.status == "True");
+    let excluded = server.spec.exclude || conditions::holds(conditions, EXCLUDED);
     let state = status.and_then(|status| Some(status.reachability.as_ref()?.state)).filter(|_| !excluded);
     let suspicion = status.and_then(|status| status.suspicion.as_ref());
     let software = status.and_then(|status| status.software.as_ref()?.identified.as_ref());

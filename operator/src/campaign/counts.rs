@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crds::{ElectrumServer, ScanCampaign, belongs, campaign::Counts, conditions, server::State};
+use crds::{
+    ElectrumServer, ScanCampaign, belongs,
+    campaign::Counts,
+    conditions::{self, EXCLUDED},
+    server::State,
+};
 use model::assessment::Level;
-
-use crate::exclusion::EXCLUDED;
 
 /// How many there are.
 #[must_use]
@@ -21,9 +24,7 @@ pub fn counts<'a>(
         let Some(status) = &server.status else { continue };
         let reachable = status.reachability.as_ref().is_some_and(|reach| reach.state == State::Reachable);
         counts.reachable += i32::from(reachable);
-        let excluded =
-            conditions::find(&status.conditions, EXCLUDED).is_some_and(|said| said.status == "True");
-        counts.excluded += i32::from(excluded);
+        counts.excluded += i32::from(conditions::holds(&status.conditions, EXCLUDED));
         if let Some(suspicion) = &status.suspicion {
             counts.suspicious += i32::from(matches!(suspicion.level, Level::Suspicious | Level::Dishonest));
             if let Some(group) = &suspicion.group {

@@ -8,12 +8,11 @@ use kube::ResourceExt as _;
 use scanner::discovery::Exclusions;
 
 use super::{
-    EXCLUDED,
     publish::Published,
     rules::{self, Meaning},
 };
 use crate::writer::Note;
-use crds::conditions::{Holds, Said, find};
+use crds::conditions::{EXCLUDED, Holds, Said, find};
 
 const APPLIED: &str = "Applied";
 
