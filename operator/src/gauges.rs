@@ -19,7 +19,7 @@ use electrum::Host;
 use kube::ResourceExt as _;
 use scanner::work::metrics::label;
 
-use crate::ingest::book::is_ours;
+use crate::names::is_ours;
 
 /// Series that one server may take: three of its own, and that of its group.
 const PER_SERVER: usize = 4;

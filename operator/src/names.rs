@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use kube::{Resource, ResourceExt as _};
+
 /// Who applies what a campaign is made of.
 pub const CAMPAIGN_MANAGER: &str = "electrum-observatory-campaign";
 /// Who writes the condition Excluded, and the statuses of exclusions.
@@ -24,6 +26,8 @@ pub const NAMED: &str = "electrumobservatory.org/named";
 pub const NETWORK: &str = "electrumobservatory.org/network";
 /// Holds a campaign back until its keys in Redis are gone.
 pub const FINALIZER: &str = "electrumobservatory.org/redis";
+/// The source that servers which persons made are to the scanners. No source of a user's can have a name like that.
+pub const PERSONS: &str = "_servers";
 /// An annotation: the digest of what was applied. What was taken out of it since shows by nothing else.
 pub const APPLIED: &str = "electrumobservatory.org/applied";
 /// An annotation of pods: the digest of what scanners read once, when they start.
@@ -34,11 +38,17 @@ const COMPONENT: &str = "app.kubernetes.io/component";
 const INSTANCE: &str = "app.kubernetes.io/instance";
 const PART_OF: &str = "app.kubernetes.io/part-of";
 /// Who made an object.
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const APP: &str = "electrum-observatory";
 
 /// Finds everything that the operator made.
 pub const OURS: &str = "app.kubernetes.io/managed-by=electrum-observatory-operator";
+
+/// Whether the operator made an object, and no person did.
+#[must_use]
+pub fn is_ours(object: &impl Resource) -> bool {
+    object.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)
+}
 
 /// What an object of a campaign is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

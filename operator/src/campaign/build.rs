@@ -83,7 +83,7 @@ pub fn build(campaign: &Validated, settings: &Settings) -> Result<Resources<Prep
 fn config_map(campaign: &Validated) -> Result<ConfigMap, Error> {
     let mut resource = ScanCampaign::new(&campaign.name, campaign.spec.clone());
     resource.spec.discovery.sources.push(SeedSource {
-        name: persons::SOURCE.to_owned(),
+        name: names::PERSONS.to_owned(),
         seeds: Vec::new(),
         seeds_from: Some(ConfigMapKey {
             config_map: names::config_map(&campaign.name),

@@ -12,14 +12,15 @@ use futures_util::{Stream, stream};
 use kube::{ResourceExt as _, runtime::reflector::Store};
 use tokio::{sync::Notify, time::sleep};
 
-use crate::{ingest::book::is_ours, watch::Guarded};
+use crate::{
+    names::{self, is_ours},
+    watch::Guarded,
+};
 
-/// The source that they are to the scanners. No source of a user's can have a name like that.
-pub const SOURCE: &str = "_servers";
 /// The file in which scanners find them.
 #[must_use]
 pub fn file() -> String {
-    format!("seeds-{SOURCE}")
+    format!("seeds-{}", names::PERSONS)
 }
 
 /// The least time from one look at all servers to the next.

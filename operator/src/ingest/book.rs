@@ -55,7 +55,7 @@ impl Book {
             let object = Object {
                 name: found.name_any(),
                 generation: found.metadata.generation,
-                ours: is_ours(found),
+                ours: names::is_ours(found),
                 excluded: found.spec.exclude,
             };
             match &mut entry.object {
@@ -98,12 +98,6 @@ impl Book {
     pub fn trim(&mut self) {
         self.entries.retain(|_, entry| entry.object.is_some());
     }
-}
-
-/// Whether the operator made it.
-#[must_use]
-pub fn is_ours(server: &ElectrumServer) -> bool {
-    server.labels().get(names::MANAGED_BY).is_some_and(|by| by == names::OPERATOR)
 }
 
 /// Whether a server is to have an object: it answered, or a person named it. What other servers tell of and never

@@ -1,12 +1,15 @@
 //! Which servers are forgotten: those that nobody reaches for long. Pure.
 
-use crds::{ElectrumServer, server::State};
+use crds::{
+    ElectrumServer,
+    conditions::{Holds, Said, find},
+    server::State,
+};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
-use super::{book::is_ours, server::silent_since};
-use crate::names;
-use crds::conditions::{Holds, Said, find};
+use super::server::silent_since;
+use crate::names::{self, is_ours};
 
 /// The condition of a server that will be forgotten.
 pub const STALE: &str = "Stale";

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use model::{Outcome, Purpose, Seconds, Visit, facts::Facts};
 use serde::Deserialize;
 
-use crate::campaign::persons;
+use crate::names::PERSONS;
 
 /// What one visit shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl Sight {
 /// Whether it is a person who told of a server. Of those that persons made it is their object that does, as long as it is
 /// there.
 fn names(teller: &str) -> bool {
-    !teller.starts_with("peer:") && teller.strip_prefix("seeds:") != Some(persons::SOURCE)
+    !teller.starts_with("peer:") && teller.strip_prefix("seeds:") != Some(PERSONS)
 }
 
 fn published(range: &model::assessment::VersionRange) -> Identified {
