@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kube::{Resource, ResourceExt as _};
+use crds::ElectrumServer;
+use kube::ResourceExt as _;
 
 /// Who applies what a campaign is made of.
 pub const CAMPAIGN_MANAGER: &str = "electrum-observatory-campaign";
@@ -44,10 +45,10 @@ const APP: &str = "electrum-observatory";
 /// Finds everything that the operator made.
 pub const OURS: &str = "app.kubernetes.io/managed-by=electrum-observatory-operator";
 
-/// Whether the operator made an object, and no person did.
+/// Whether the operator made a server, and no person did.
 #[must_use]
-pub fn is_ours(object: &impl Resource) -> bool {
-    object.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)
+pub fn is_ours(server: &ElectrumServer) -> bool {
+    server.labels().get(MANAGED_BY).is_some_and(|by| by == OPERATOR)
 }
 
 /// What an object of a campaign is for.
