@@ -8,9 +8,9 @@ use analyzer::{
 };
 use december::december;
 
-/// How many wallets a table of two digits was made of nobody knows; with these, chance and rounding alone make 0.03.
+/// How many wallets a table of two digits was made of nobody knows; with these, chance and rounding alone make 0.02.
 const PLAY: Play = Play { wallets: 1_500, seed: 1 };
-const TOLERANCE: f64 = 0.04;
+const TOLERANCE: f64 = 0.03;
 
 fn fleet_learns(switching: f64) -> [f64; 5] {
     let setting = Setting { client: Client::Electrum, tor: false, own: Own::None, switching };
