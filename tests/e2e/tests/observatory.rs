@@ -143,6 +143,7 @@ async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
     let (home, found) = (honest_home(&truths), servers(&site).await);
     let found = home.hosts.iter().find_map(|host| found.get(host)).expect("it is known");
     assert_eq!(text(found, "/status/addresses/0/country"), home.country, "{found:#}");
+    assert!(found.pointer("/status/addresses/0/location/lat").is_some(), "{found:#}");
 
     // What runs the fleet dies under it.
     store.crash().await;
