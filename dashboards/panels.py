@@ -79,18 +79,27 @@ def table(title, description, query, value, columns, unit="short", steps=None, w
                      {"id": "sortBy", "options": {"sort": [{"field": value, "desc": True}]}}])
 
 
-def world(title, description, query, label, width=12, height=10):
-    """A map of the world: a disc in each country, by the two letters of its code."""
-    layer = {
-        "type": "markers", "name": "Servers", "tooltip": True,
-        "location": {"mode": "lookup", "lookup": label, "gazetteer": "public/gazetteer/countries.json"},
-        "config": {"showLegend": False, "style": {
-            "size": {"field": "Value", "min": 4, "max": 28}, "color": {"fixed": "dark-blue"}, "opacity": 0.6,
-            "text": {"field": "Value", "mode": "field"}, "symbol": {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"}}},
-    }
+def world(title, description, by_location, by_country, width=12, height=10):
+    """A map of the world: a disc at each spot, by the labels latitude and longitude, and one in the middle of each country, by
+    the two letters of its code."""
+    def layer(query, name, location):
+        # Of several tables Grafana calls the values after their queries.
+        value = f"Value #{query}"
+        return {
+            "type": "markers", "name": name, "tooltip": True, "filterData": {"id": "byRefId", "options": query}, "location": location,
+            "config": {"showLegend": False, "style": {
+                "size": {"field": value, "min": 4, "max": 28}, "color": {"fixed": "dark-blue"}, "opacity": 0.6,
+                "text": {"field": value, "mode": "field"}, "symbol": {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"}}},
+        }
+
+    spots = {"mode": "coords", "latitude": "latitude", "longitude": "longitude"}
+    countries = {"mode": "lookup", "lookup": "country", "gazetteer": "public/gazetteer/countries.json"}
     options = {"view": {"id": "zero", "lat": 25, "lon": 0, "zoom": 1}, "basemap": {"type": "default", "name": "Land"},
-               "layers": [layer], "controls": {"showZoom": True}, "tooltip": {"mode": "details"}}
-    return panel("geomap", title, description, [(query, "")], "short", None, width, height, options=options)
+               "layers": [layer("A", "By location", spots), layer("B", "By country", countries)],
+               "controls": {"showZoom": True}, "tooltip": {"mode": "details"}}
+    numbers = [{"targetField": label, "destinationType": "number"} for label in ("latitude", "longitude")]
+    return panel("geomap", title, description, [(by_location, ""), (by_country, "")], "short", None, width, height, options=options,
+                 transformations=[{"id": "convertFieldType", "options": {"fields": {}, "conversions": numbers}}])
 
 
 def row(title):

@@ -3,12 +3,17 @@
 # even a shell. Usage: image/root.sh DIRECTORY-OF-PROGRAMS ROOT
 set -eu
 programs=$1 root=$2
+names='operator scanner analyzer observatory'
+for name in $names; do
+	[ -f "$programs/$name" ] || {
+		echo "image/root.sh: there is no $name in $programs: cargo build --release --workspace --bins" >&2
+		exit 1
+	}
+done
 umask 022
 rm -rf "$root"
 mkdir -p "$root/usr/local/bin" "$root/etc" "$root/usr/share/doc/electrum-observatory"
-for name in operator scanner analyzer observatory; do
-	# What is not built yet is left out; `make image` says which there are.
-	[ -f "$programs/$name" ] || continue
+for name in $names; do
 	install -m 0755 "$programs/$name" "$root/usr/local/bin/$name"
 	ldd "$programs/$name" | grep -o '/[^ ]*' | while read -r library; do
 		install -D -m 0755 "$(readlink -f "$library")" "$root$library"

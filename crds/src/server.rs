@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     status::{
-        Address, ElectrumServerStatus, Features, Identified, Latency, Protocol, Reachability, Software,
-        State, Tip, Tls, Uptime, Verdict,
+        Address, ElectrumServerStatus, Features, Identified, Latency, Location, Protocol, Reachability,
+        Software, State, Tip, Tls, Uptime, Verdict,
     },
     suspicion::{Finding, Group, Suspicion},
 };

@@ -1,5 +1,7 @@
 //! Every command of docs/kubectl.md, run against a real API server: what stands there is what they print.
 
+mod document;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -72,32 +74,10 @@ fn without_ages(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
-/// The document with what the commands print now.
-async fn printed(cluster: &Cluster, document: &str) -> String {
-    let mut printed = String::new();
-    let mut lines = document.lines();
-    while let Some(line) = lines.next() {
-        printed += &format!("{line}\n");
-        if line == "```console" {
-            let command = lines.next().expect("a command");
-            printed += &format!("{command}\n{}", run(cluster, command.trim_start_matches("$ ")).await);
-            lines.by_ref().find(|line| *line == "```").expect("the end of the block");
-            printed += "```\n";
-        }
-    }
-    printed
-}
-
 #[tokio::test]
 async fn the_document_shows_what_the_commands_print() {
     let cluster = example().await;
-    let path = root().join("docs/kubectl.md");
-    let document = fs::read_to_string(&path).expect("the document");
-    let now = printed(&cluster, &document).await;
-    if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &now).expect("written");
-    }
-    assert_eq!(document, now, "UPDATE_DOCS=1 writes it anew");
+    document::shows("kubectl.md", async |command| run(&cluster, command).await, str::to_owned).await;
 }
 
 #[tokio::test]

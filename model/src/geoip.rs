@@ -1,4 +1,4 @@
-//! Whose network an address is in, and in which country, by databases in MaxMind's format. Their makers name the same
+//! Whose network an address is in, in which country, and where on earth, by databases in MaxMind's format. Their makers name the same
 //! things differently; what is not known is no error.
 
 use std::{fmt, net::IpAddr, path::PathBuf};
@@ -39,6 +39,36 @@ impl fmt::Display for Asn {
     }
 }
 
+/// A spot on earth, to a tenth of a degree, which is eleven kilometres: no database knows of an address any better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Location {
+    latitude: f64,
+    longitude: f64,
+}
+
+impl Location {
+    /// Of degrees north and east; none where there is no such spot.
+    #[must_use]
+    pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
+        // No zero is less than another.
+        let tenths = |degrees: f64| (degrees * 10.0).round() / 10.0 + 0.0;
+        let is_on_earth = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        is_on_earth.then(|| Self { latitude: tenths(latitude), longitude: tenths(longitude) })
+    }
+
+    /// Degrees north of the equator, from -90 to 90.
+    #[must_use]
+    pub fn latitude(&self) -> f64 {
+        self.latitude
+    }
+
+    /// Degrees east of Greenwich, from -180 to 180.
+    #[must_use]
+    pub fn longitude(&self) -> f64 {
+        self.longitude
+    }
+}
+
 /// Databases, of which the first that knows counts. By default there are none.
 #[derive(Default)]
 pub struct Databases(Vec<Reader<Vec<u8>>>);
@@ -73,7 +103,16 @@ impl Databases {
         self.records(address).find_map(|record| record.country?.code())
     }
 
-    /// Everything that is known of where it is.
+    /// Where on earth it is, by a database of cities.
+    #[must_use]
+    pub fn location(&self, address: IpAddr) -> Option<Location> {
+        self.records(address).find_map(|record| {
+            let spot = record.location?;
+            Location::new(spot.latitude?, spot.longitude?)
+        })
+    }
+
+    /// Whose network it is in, and in which country.
     #[must_use]
     pub fn place(&self, ip: IpAddr) -> Address {
         let asn = self.asn(ip);
@@ -101,6 +140,13 @@ struct Record {
     name: Option<String>,
     #[serde(alias = "country_code")]
     country: Option<Country>,
+    location: Option<Spot>,
+}
+
+#[derive(Deserialize)]
+struct Spot {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
 }
 
 /// `{"iso_code": "DE"}` or `"DE"`.
@@ -162,5 +208,25 @@ mod tests {
         assert_eq!(Databases::default().asn([8, 8, 8, 8].into()), None);
         std::fs::write(&file, "no database").expect("is written");
         assert!(Databases::open(&[file]).expect_err("is none").to_string().contains("asn.mmdb: "));
+    }
+
+    #[test]
+    fn a_city_is_where_it_is_to_a_tenth_of_a_degree_or_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("city.mmdb");
+        let mut writer = mmdb_writer::Writer::new("GeoLite2-City");
+        for (network, latitude, longitude) in
+            [("8.8.8.0/24", 47.366_67, -8.55), ("9.9.9.0/24", 91.0, 0.0), ("7.7.7.0/24", f64::NAN, 0.0)]
+        {
+            let spot = std::collections::BTreeMap::from([("latitude", latitude), ("longitude", longitude)]);
+            let record = std::collections::BTreeMap::from([("location", spot)]);
+            writer.insert(network.parse::<ipnet::IpNet>().expect("a network"), &record).expect("goes in");
+        }
+        std::fs::write(&file, writer.to_bytes().expect("writes")).expect("is written");
+        let databases = Databases::open(&[file]).expect("opens");
+        let of = |ip: &str| databases.location(ip.parse().expect("an address"));
+        assert_eq!(of("8.8.8.8"), Location::new(47.4, -8.6));
+        assert_eq!(of("8.8.8.8").map(|spot| (spot.latitude(), spot.longitude())), Some((47.4, -8.6)));
+        assert_eq!([of("9.9.9.9"), of("7.7.7.7"), of("1.1.1.1")], [None; 3]);
     }
 }

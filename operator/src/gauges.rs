@@ -13,7 +13,7 @@ use std::{
 use crds::{
     ElectrumServer, ScanCampaign, adopts, belongs,
     conditions::{self, EXCLUDED},
-    server::State,
+    server::{Location, State},
 };
 use electrum::Host;
 use kube::ResourceExt as _;
@@ -34,7 +34,7 @@ pub struct Scope {
 }
 
 /// What is told of one server. What is not known is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server<'a> {
     /// Whose it is.
     pub scope: Scope,
@@ -48,6 +48,8 @@ pub struct Server<'a> {
     pub software: &'a str,
     /// Where the first of its addresses is of which that is known.
     pub country: &'a str,
+    /// The same: where on earth.
+    pub location: Option<Location>,
     /// The band of the score.
     pub level: &'static str,
     /// The group that the evidence links it to.
@@ -55,7 +57,7 @@ pub struct Server<'a> {
 }
 
 /// All that is told.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Told<'a> {
     /// Servers that have series, the most suspicious first.
     pub servers: Vec<Server<'a>>,
@@ -113,7 +115,7 @@ fn of(scope: Scope, server: &ElectrumServer) -> Option<Server<'_>> {
     let state = status.and_then(|status| Some(status.reachability.as_ref()?.state)).filter(|_| !excluded);
     let suspicion = status.and_then(|status| status.suspicion.as_ref());
     let software = status.and_then(|status| status.software.as_ref()?.identified.as_ref());
-    let mut addresses = status.into_iter().flat_map(|status| &status.addresses);
+    let addresses = || status.into_iter().flat_map(|status| &status.addresses);
     Some(Server {
         scope,
         server: label(&host),
@@ -124,7 +126,8 @@ fn of(scope: Scope, server: &ElectrumServer) -> Option<Server<'_>> {
         }),
         score: suspicion.map(|suspicion| suspicion.score),
         software: software.map(|software| software.name.as_str()).unwrap_or_default(),
-        country: addresses.find_map(|address| address.country.as_deref()).unwrap_or_default(),
+        country: addresses().find_map(|address| address.country.as_deref()).unwrap_or_default(),
+        location: addresses().find_map(|address| address.location),
         level: suspicion.map(|suspicion| suspicion.level.name()).unwrap_or_default(),
         group: suspicion
             .and_then(|suspicion| suspicion.group.as_ref())

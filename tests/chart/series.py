@@ -4,23 +4,24 @@ docs/operator.md, over some hours. A text in OpenMetrics, from which promtool ma
 OUTCOMES = ("answered", "timed-out", "closed")
 LANES = ("liveness", "deep", "discovery", "watch")
 CONDITIONS = ("Working", "RedisAway", "RedisFull", "Backlog", "QuietHours", "Abstaining", "Draining")
-# Height behind the others, score, country, software, group.
-SERVERS = {"a.example": (0, 0, "CH", "ElectrumX", ""), "b.example": (0, 15, "DE", "Fulcrum", "g1"),
-           "c.example": (8, 45, "DE", "Fulcrum", "g1"), "d.example": (0, 90, "US", "electrs", "g1")}
+# Height behind the others, score, country, latitude and longitude, software, group.
+SERVERS = {"a.example": (0, 0, "CH", ("47.4", "8.5"), "ElectrumX", ""), "b.example": (0, 15, "DE", ("50.1", "8.7"), "Fulcrum", "g1"),
+           "c.example": (8, 45, "DE", ("50.1", "8.7"), "Fulcrum", "g1"), "d.example": (0, 90, "US", ("", ""), "electrs", "g1")}
 STEP = 60
 
 
 def gauges(end):
     """Gauges, by name and labels, with what they are."""
     scanner = {"network": "mainnet", "vantage": "here", "campaign": "main", "pod": "main-here-1"}
-    for number, (server, (behind, score, country, software, group)) in enumerate(SERVERS.items()):
+    for number, (server, (behind, score, country, (latitude, longitude), software, group)) in enumerate(SERVERS.items()):
         one = {"campaign": "observatory/main", "network": "mainnet", "server": server}
         yield "electrum_tip_height", scanner | {"server": server}, 900_000 - behind
         yield "electrum_certificate_not_after_seconds", scanner | {"server": server}, end + 86_400 * (number + 2)
         yield "electrum_server_up", one, int(number != 2)
         yield "electrum_server_suspicion_score", one, score
         level = ("clear", "notable", "suspicious", "dishonest")[number]
-        yield "electrum_server_info", one | {"software": software, "country": country, "level": level, "group": group}, 1
+        place = {"country": country, "latitude": latitude, "longitude": longitude}
+        yield "electrum_server_info", one | place | {"software": software, "level": level, "group": group}, 1
     of_main = {"campaign": "observatory/main", "network": "mainnet"}
     yield "electrum_group_servers", of_main | {"group": "g1"}, 3
     yield "electrum_servers_untold", of_main, 0

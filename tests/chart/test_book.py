@@ -50,7 +50,9 @@ def test_what_the_book_says_is_what_happens(tmp_path):
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in link and not link.startswith("mailto:"):
-            assert (page.parent / link).exists(), link
+            target = (page.parent / link).resolve()
+            assert target.exists(), link
+            assert target.is_relative_to(DOCS), f"{link}: the book has nothing but docs/; name the path as code"
 
 
 def test_every_page_is_in_the_table_of_contents():

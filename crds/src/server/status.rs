@@ -142,7 +142,7 @@ pub struct Latency {
 }
 
 /// An address, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     /// The address.
@@ -159,6 +159,21 @@ pub struct Address {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2), regex(pattern = "^[A-Z]{2}$"))]
     pub country: Option<String>,
+    /// Where on earth, where the database is one of cities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// A spot on earth, to a tenth of a degree: databases know of addresses no better.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Location {
+    /// Degrees north of the equator: its latitude.
+    #[schemars(range(min = -90, max = 90))]
+    pub lat: f64,
+    /// Degrees east of Greenwich: its longitude.
+    #[schemars(range(min = -180, max = 180))]
+    pub lon: f64,
 }
 
 /// A claim, and what the bytes say.

@@ -124,7 +124,6 @@ async fn apply_all(
             Err(error) => done.failed(error)?,
         }
     }
-    orphans(place, std::slice::from_ref(&applied.config_map), 1, old_maps, done).await?;
     orphans(place, &applied.deployments, all.0, old_deployments, done).await?;
     orphans(place, &applied.jobs, all.1, old_jobs, done).await?;
     orphans(place, &applied.cron_jobs, all.2, old_cron_jobs, done).await?;

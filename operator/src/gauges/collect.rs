@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crds::{ElectrumServer, ScanCampaign};
+use crds::{ElectrumServer, ScanCampaign, server::Location};
 use kube::runtime::reflector::Store;
 use prometheus::{
     core::{Collector, Desc},
@@ -41,7 +41,7 @@ impl Gauges {
             let labels = [&["campaign", "network"], more].concat().into_iter().map(str::to_owned).collect();
             Desc::new(format!("electrum_{name}"), help.to_owned(), labels, HashMap::new())
         };
-        let known = ["server", "software", "country", "level", "group"];
+        let known = ["server", "software", "country", "latitude", "longitude", "level", "group"];
         Ok(Self {
             fence,
             campaigns,
@@ -58,7 +58,10 @@ impl Gauges {
     fn families(&self, told: &Told<'_>) -> Vec<MetricFamily> {
         let servers = || told.servers.iter();
         let known = servers().map(|each| {
-            let more = [&each.server, each.software, each.country, each.level, each.group];
+            let degrees = |spot: Location| [spot.lat, spot.lon].map(|each| format!("{each:.1}"));
+            let [latitude, longitude] = each.location.map(degrees).unwrap_or_default();
+            let more =
+                [&each.server, each.software, each.country, &latitude, &longitude, each.level, each.group];
             sample(&self.info, &each.scope, &more, 1)
         });
         let up = servers()

@@ -51,7 +51,7 @@ fn names<'a>(told: &'a Told<'_>) -> Vec<&'a str> {
 fn known() -> Value {
     json!({
         "reachability": {"state": "Reachable"},
-        "addresses": [{"ip": "203.0.113.9"}, {"ip": "203.0.113.10", "country": "CH"}],
+        "addresses": [{"ip": "203.0.113.9"}, {"ip": "203.0.113.10", "country": "CH", "location": {"lat": 47.4, "lon": 8}}],
         "software": {"claimed": "I am\nanything", "identified": {"name": "Fulcrum", "min": "1.9"}, "confidence": 0.9},
         "suspicion": suspicion("dishonest", 90, Some("g")),
     })
@@ -71,6 +71,7 @@ fn a_server_is_told_of_as_its_status_says() {
             score: Some(90),
             software: "Fulcrum",
             country: "CH",
+            location: Some(Location { lat: 47.4, lon: 8.0 }),
             level: "dishonest",
             group: "g",
         }]
@@ -187,7 +188,7 @@ fn who_leads_tells_just_what_the_documentation_lists() {
     metrics.waiting("scans/main", 3);
     let text = metrics.text().expect("text");
     for line in [
-        r#"electrum_server_info{campaign="scans/main",network="testnet4",server="a.example",software="Fulcrum",country="CH",level="dishonest",group="g"} 1"#,
+        r#"electrum_server_info{campaign="scans/main",network="testnet4",server="a.example",software="Fulcrum",country="CH",latitude="47.4",longitude="8.0",level="dishonest",group="g"} 1"#,
         r#"electrum_server_up{campaign="scans/main",network="testnet4",server="a.example"} 1"#,
         r#"electrum_server_suspicion_score{campaign="scans/main",network="testnet4",server="a.example"} 90"#,
         r#"electrum_group_servers{campaign="scans/main",network="testnet4",group="g"} 2"#,

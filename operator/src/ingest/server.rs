@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crds::{
     ElectrumServerStatus, Text,
     campaign::Quorum,
-    server::{Address, Latency, Port, Reachability, Software, State, Verdict},
+    server::{Address, Latency, Location, Port, Reachability, Software, State, Verdict},
 };
 use jiff::{SignedDuration, Timestamp};
 use model::geoip::Databases;
@@ -192,6 +192,9 @@ impl Server {
                     asn: place.asn.map(i64::from),
                     organisation: place.organisation.as_deref().map(Text::new),
                     country,
+                    location: places
+                        .location(*ip)
+                        .map(|spot| Location { lat: spot.latitude(), lon: spot.longitude() }),
                 }
             };
             self.now.addresses = sight.addresses.iter().take(MOST_ADDRESSES).map(place).collect();

@@ -1,45 +1,11 @@
-//! How far away servers are: round trips from central Europe, in time.
-//!
-//! The figures are round ones: what a cable's length allows (light takes 1 ms for 200 km of fibre) with the detours that
-//! public looking glasses show. A server adds its last mile, and each answer what queues it meets.
+//! How far away servers are: round trips from central Europe, in time. To that of its country a server adds its last mile,
+//! and each answer what queues it meets.
 
 use std::time::Duration;
 
+use super::country::country;
 use crate::chance::Chance;
 
-/// The shortest round trips to a country, in milliseconds.
-const COUNTRIES: [(&str, u64); 30] = [
-    ("AR", 230),
-    ("AT", 12),
-    ("AU", 280),
-    ("BE", 14),
-    ("BR", 205),
-    ("CA", 105),
-    ("CH", 12),
-    ("CZ", 9),
-    ("DE", 8),
-    ("DK", 20),
-    ("ES", 36),
-    ("FI", 28),
-    ("FR", 14),
-    ("GB", 20),
-    ("HK", 190),
-    ("IE", 28),
-    ("IN", 130),
-    ("IT", 22),
-    ("JP", 235),
-    ("KR", 250),
-    ("NL", 12),
-    ("NO", 28),
-    ("NZ", 290),
-    ("PL", 18),
-    ("RU", 45),
-    ("SE", 26),
-    ("SG", 170),
-    ("UA", 38),
-    ("US", 95),
-    ("ZA", 165),
-];
 /// Where no figure is known.
 const ELSEWHERE: u64 = 150;
 /// The longest last mile, in milliseconds.
@@ -57,9 +23,8 @@ pub(super) struct Distance {
 
 impl Distance {
     /// The way to the server of this name in a country (ISO 3166).
-    pub(super) fn new(seed: u64, name: &str, country: &str) -> Self {
-        let known = COUNTRIES.iter().find(|(code, _)| *code == country);
-        let base = known.map_or(ELSEWHERE, |(_, millis)| *millis) as f64;
+    pub(super) fn new(seed: u64, name: &str, code: &str) -> Self {
+        let base = country(code).map_or(ELSEWHERE, |country| country.millis) as f64;
         let mut chance = Chance::new(seed, &format!("distance {name}"), &[]);
         Self { shortest: base + LAST_MILE * chance.unit(), seed: chance.word() }
     }
@@ -86,16 +51,5 @@ mod tests {
         }
         assert_eq!(near.round_trip(5), near.round_trip(5));
         assert_ne!(near.round_trip(5), near.round_trip(6));
-    }
-
-    #[test]
-    fn every_place_of_the_scenarios_has_a_figure() {
-        let grammars = crate::grammar::Library::embedded().expect("grammars");
-        for name in crate::scenario::names() {
-            let scenario = crate::scenario::named(name, &grammars).expect("known").expect("a scenario");
-            for place in scenario.servers.iter().flat_map(|group| &group.places) {
-                assert!(COUNTRIES.iter().any(|(code, _)| *code == place.country), "{}", place.country);
-            }
-        }
     }
 }

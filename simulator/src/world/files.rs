@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use mmdb_writer::Writer;
 use serde::Serialize;
 
-use super::{Member, World};
+use super::{Member, World, country::country};
 use crate::chain::ChainPlan;
 
 /// Why a world could not be written down.
@@ -43,11 +43,19 @@ struct Asn<'a> {
 #[derive(Serialize)]
 struct Geo<'a> {
     country: Country<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<Location>,
 }
 
 #[derive(Serialize)]
 struct Country<'a> {
     iso_code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Location {
+    latitude: f64,
+    longitude: f64,
 }
 
 /// Writes `seeds.txt`, `truth.json`, `geo.mmdb` and `asn.mmdb` into a folder, which is made.
@@ -65,8 +73,11 @@ pub fn write(world: &World, folder: &Path) -> Result<(), FilesError> {
     put("truth.json", truth(world)?.as_bytes())?;
     put(
         "geo.mmdb",
-        &database(world, "GeoLite2-Country", |member| Geo {
-            country: Country { iso_code: &member.place().country },
+        &database(world, "GeoLite2-City", |member| {
+            let code = &member.place().country;
+            let town = country(code);
+            let town = town.map(|town| Location { latitude: town.latitude, longitude: town.longitude });
+            Geo { country: Country { iso_code: code }, location: town }
         })?,
     )?;
     put(

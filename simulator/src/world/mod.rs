@@ -6,6 +6,7 @@
 mod address;
 mod cast;
 mod certificate;
+mod country;
 mod distance;
 mod draft;
 pub mod files;

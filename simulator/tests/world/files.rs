@@ -40,6 +40,7 @@ fn the_files_are_what_others_read() -> anyhow::Result<()> {
         let address = IpAddr::from(truth.addresses[0]);
         let country: Value = geo.lookup(address)?.decode()?.context("a country")?;
         ensure!(country["country"]["iso_code"] == truth.country.as_str(), "{country}");
+        ensure!(country["location"]["latitude"].is_f64() && country["location"]["longitude"].is_f64());
         let network: Value = asn.lookup(address)?.decode()?.context("a network")?;
         ensure!(network["autonomous_system_number"] == truth.asn, "{network}");
         ensure!(network["autonomous_system_organization"] == truth.organization.as_str(), "{network}");

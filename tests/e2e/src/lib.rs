@@ -3,6 +3,7 @@
 //! nothing about what is right: that is for the tests.
 
 pub mod net;
+pub mod permissions;
 pub mod process;
 pub mod site;
 pub mod store;

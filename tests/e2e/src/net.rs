@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
+    path::PathBuf,
     process::Stdio,
 };
 
@@ -22,10 +23,16 @@ pub struct Net {
 pub struct Truth {
     /// Its names and addresses.
     pub hosts: Vec<String>,
+    /// Where it listens.
+    pub endpoints: Vec<String>,
+    /// What it runs.
+    pub implementation: String,
     /// Its group in the scenario.
     pub group: String,
     /// Who runs it.
     pub operator: String,
+    /// Where it is.
+    pub country: String,
     /// What it does that honest servers do not.
     pub behaviours: Vec<String>,
     /// Indicators that must fire for it.
@@ -75,6 +82,12 @@ impl Net {
         let command = self.read("scan.txt");
         let mut words = command.split_whitespace().skip_while(|word| *word != "--resolver");
         words.nth(1).expect("a resolver").to_owned()
+    }
+
+    /// A database of where its addresses are.
+    #[must_use]
+    pub fn places(&self) -> PathBuf {
+        self.folder.path().join("geo.mmdb")
     }
 
     fn read(&self, name: &str) -> String {

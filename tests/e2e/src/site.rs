@@ -1,6 +1,6 @@
 //! A cluster with the definitions, the operator as its role allows it, and nodes that run the programs as they were built.
 
-use std::{collections::BTreeMap, fs, process::Stdio};
+use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
 
 use cluster::{
     Cluster, Kubelet, User,
@@ -10,12 +10,15 @@ use serde_json::Value;
 
 use crate::{
     Store,
+    permissions::Table,
     process::{Process, program, programs},
 };
 
 const IMAGE: &str = "observatory:test";
 /// Lines of each log that a test that failed shows.
 const LINES: usize = 25;
+/// How the names of roles begin that are ours.
+const ROLE: &str = "electrum-observatory-";
 const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../operator/rbac.yaml");
 
 /// An observatory, installed.
@@ -24,18 +27,18 @@ pub struct Site {
     pub cluster: Cluster,
     /// What stands in for its nodes.
     pub kubelet: Kubelet,
-    store: String,
     account: User,
+    arguments: Vec<String>,
     operator: Process,
     folder: tempfile::TempDir,
 }
 
 impl Site {
-    /// Installs one that shares its work through that Redis.
+    /// Installs one that shares its work through that Redis, and knows by that database where addresses are.
     ///
     /// # Panics
     /// Where something cannot be started.
-    pub async fn install(store: &Store) -> Self {
+    pub async fn install(store: &Store, places: &Path) -> Self {
         let cluster = Cluster::start().await.expect("a cluster");
         let image = Image { programs: programs(), entrypoint: Vec::new() };
         let nodes = Settings { images: BTreeMap::from([(IMAGE.to_owned(), image)]), names: BTreeMap::new() };
@@ -47,9 +50,12 @@ impl Site {
         apply(&cluster, &fs::read_to_string(ROLES).expect("roles")).await;
         apply(&cluster, include_str!("site.yaml")).await;
         let account = cluster.service_account("default", "observatory-operator").await.expect("an account");
-        let store = store.url();
-        let operator = start(&account, &store, "operator-0", &folder);
-        Self { cluster, kubelet, store, account, operator, folder }
+        let places = places.display().to_string();
+        let arguments =
+            ["run", "--image", IMAGE, "--redis", &store.url(), "--geoip", &places, "--grace-seconds", "15"];
+        let arguments = arguments.map(str::to_owned).to_vec();
+        let operator = start(&account, &arguments, "operator-0", &folder);
+        Self { cluster, kubelet, account, arguments, operator, folder }
     }
 
     /// kubectl, as administrator.
@@ -77,6 +83,21 @@ impl Site {
         }
     }
 
+    /// What the installation's roles allow, beside what was asked so far.
+    ///
+    /// # Panics
+    /// Where roles or the log cannot be read.
+    pub async fn permissions(&self) -> Table {
+        let roles = self.list("clusterroles,roles").await.into_iter();
+        let roles =
+            roles.filter(|role| role["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(ROLE)));
+        let roles: Vec<_> = roles.map(|role| serde_json::from_value(role).expect("a role")).collect();
+        let audit = fs::read_to_string(self.cluster.audit_log()).expect("an audit log");
+        // The last line may be half written.
+        let lines = audit.rfind('\n').map_or("", |end| &audit[..end]);
+        Table::new(&roles, lines).expect("events")
+    }
+
     /// Applies what a person would have in a file.
     ///
     /// # Panics
@@ -88,7 +109,7 @@ impl Site {
     /// The operator dies, and another takes its place, as a Deployment has it.
     pub fn replace_operator(&mut self, name: &str) {
         self.operator.kill();
-        self.operator = start(&self.account, &self.store, name, &self.folder);
+        self.operator = start(&self.account, &self.arguments, name, &self.folder);
     }
 
     /// What all operators wrote into their logs.
@@ -119,11 +140,10 @@ fn last(log: &str) -> &str {
     &log[start..]
 }
 
-fn start(account: &User, store: &str, name: &str, folder: &tempfile::TempDir) -> Process {
+fn start(account: &User, arguments: &[String], name: &str, folder: &tempfile::TempDir) -> Process {
     let log = fs::File::options().create(true).append(true).open(folder.path().join("operator.log"));
     let mut command = program("operator");
-    command.args(["run", "--image", IMAGE, "--redis", store, "--identity", name, "--grace-seconds", "15"]);
-    command.args(["--listen", "127.0.0.1:0"]);
+    command.args(arguments).args(["--identity", name, "--listen", "127.0.0.1:0"]);
     command.env("KUBECONFIG", account.kubeconfig()).stdout(Stdio::null()).stderr(log.expect("a log"));
     Process::start(&mut command)
 }

@@ -1,11 +1,11 @@
 //! The whole way: a campaign is applied with kubectl, scanners visit a network through Redis as their pods say, servers
 //! appear, the analyzer runs as its CronJob says, and what is held against whom is what is true. Then all that may happen to
-//! a campaign happens to it, until nothing is left.
+//! a campaign happens to it, until nothing is left; and nobody asked, or was allowed, more than that took.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, env, fs};
 
 use cluster::eventually;
-use e2e::{Net, Site, Store, net::Truth, site::processes};
+use e2e::{Net, Site, Store, net::Truth, permissions::Table, site::processes};
 use serde_json::Value;
 
 /// At least one server of each kind that the scenario has.
@@ -57,9 +57,13 @@ fn condition<'a>(object: &'a Value, of: &str) -> Option<(&'a str, &'a str, &'a s
     Some((text(found, "/status"), text(found, "/reason"), text(found, "/message")))
 }
 
-async fn until(site: &Site, status: &str, reason: &str) {
-    eventually(&format!("Ready is {status} for {reason}"), async || {
-        let campaign = site.json(&["get", "scancampaign", "mixed"]).await;
+fn honest_home(truths: &[Truth]) -> &Truth {
+    truths.iter().find(|truth| truth.group == "honest-homes").expect("the scenario has some")
+}
+
+async fn until(site: &Site, name: &str, status: &str, reason: &str) {
+    eventually(&format!("{name} is Ready: {status}, for {reason}"), async || {
+        let campaign = site.json(&["get", "scancampaign", name]).await;
         let told = campaign.pointer("/status/observedGeneration") == campaign.pointer("/metadata/generation");
         let (is, why, _) = condition(&campaign, "Ready")?;
         (told && is == status && why == reason).then_some(())
@@ -120,9 +124,9 @@ async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
     let net = Net::serve("mixed-2026", SERVERS, 11);
     let truths = net.truths();
     let mut store = Store::start().await;
-    let mut site = Site::install(&store).await;
+    let mut site = Site::install(&store, &net.places()).await;
     site.apply(&campaign(&net)).await;
-    until(&site, "True", "Running").await;
+    until(&site, "mixed", "True", "Running").await;
 
     patiently("every server appears and is reachable", 3, async || {
         let servers = servers(&site).await;
@@ -135,6 +139,11 @@ async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
         if missing.is_empty() { Ok(()) } else { Err(format!("{} are missing: {missing:?}", missing.len())) }
     })
     .await;
+
+    let (home, found) = (honest_home(&truths), servers(&site).await);
+    let found = home.hosts.iter().find_map(|host| found.get(host)).expect("it is known");
+    assert_eq!(text(found, "/status/addresses/0/country"), home.country, "{found:#}");
+    assert!(found.pointer("/status/addresses/0/location/lat").is_some(), "{found:#}");
 
     // What runs the fleet dies under it.
     store.crash().await;
@@ -153,7 +162,10 @@ async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
 
     it_rests_and_goes_on(&site, &store).await;
     who_asks_is_left_alone(&site, &truths).await;
+    everybody_is_visited_once(&site).await;
+    who_is_gone_is_forgotten(&site).await;
     nothing_is_left(&site, &store).await;
+    what_is_allowed_is_what_was_asked(&site.permissions().await);
 }
 
 fn scanners(store: &Store) -> usize {
@@ -165,10 +177,10 @@ async fn it_rests_and_goes_on(site: &Site, store: &Store) {
         site.kubectl(&["patch", "scancampaign", "mixed", "--type=merge", "-p", patch]).await;
     };
     change(r#"{"spec": {"suspend": true}}"#).await;
-    until(site, "False", "Suspended").await;
+    until(site, "mixed", "False", "Suspended").await;
     eventually("no scanner runs", async || (scanners(store) == 0).then_some(())).await;
     change(r#"{"spec": {"suspend": false}}"#).await;
-    until(site, "True", "Running").await;
+    until(site, "mixed", "True", "Running").await;
     let here = site.json(&["get", "deployment", "mixed-here"]).await;
     assert_eq!(number(&here, "/status/readyReplicas"), Some(2));
     site.kubectl(&[
@@ -216,6 +228,75 @@ spec: {{{kind}: [\"{rule}\"], reason: \"asked by mail\"}}
     assert!(excluded.contains("shy"), "{excluded}");
 }
 
+/// Nobody is there: what counts is that scanners and analysis begin and end.
+async fn everybody_is_visited_once(site: &Site) {
+    site.apply(
+        "apiVersion: electrumobservatory.org/v1alpha1
+kind: ScanCampaign
+metadata: {name: once, namespace: default}
+spec:
+  network: regtest
+  mode: Once
+  discovery: {bundledServers: false, allowPrivate: true, sources: [{name: nobody, seeds: [\"tcp://127.0.0.1:1\"]}]}
+  schedule: {liveness: 2s, deep: 2s, discovery: 2s}
+  vantages: [{name: here}]
+  politeness: {budgets: {serverSpacing: 0s, subnetSpacing: 0s, asSpacing: 0s}}
+",
+    )
+    .await;
+    until(site, "once", "True", "Finished").await;
+    site.kubectl(&["delete", "scancampaign", "once", "--wait=false"]).await;
+    eventually("it is gone", async || (site.list("scancampaigns").await.len() == 1).then_some(())).await;
+}
+
+/// Some servers are there and go. Those that a person listed stay known; the one that others told of does not.
+async fn who_is_gone_is_forgotten(site: &Site) {
+    // Fewer than make a scanner doubt its own network.
+    let net = Net::serve("n1-passive-logger", 9, 12);
+    let truths = net.truths();
+    let hearsay =
+        truths.iter().find(|truth| truth.implementation != "electrs").expect("one that others tell of");
+    let listed = truths.iter().filter(|truth| truth.hosts != hearsay.hosts);
+    let listed: Vec<_> = listed.flat_map(|truth| &truth.endpoints).collect();
+    site.apply(&format!(
+        "apiVersion: electrumobservatory.org/v1alpha1
+kind: ScanCampaign
+metadata: {{name: brief, namespace: default}}
+spec:
+  network: regtest
+  discovery: {{bundledServers: false, allowPrivate: true, sources: [{{name: listed, seeds: {listed:?}}}]}}
+  schedule: {{liveness: 5s, deep: 1d, discovery: 5s}}
+  vantages: [{{name: here}}]
+  politeness: {{budgets: {{serverSpacing: 0s, subnetSpacing: 0s, asSpacing: 0s}}}}
+  retention: {{unseenServers: 5s}}
+"
+    ))
+    .await;
+    let known = async || {
+        let servers = servers(site).await;
+        let of_brief = |server: &Value| text(server, "/spec/campaign") == "brief";
+        servers.into_iter().filter(|(_, server)| of_brief(server)).collect::<BTreeMap<_, _>>()
+    };
+    patiently("all of them are known", 3, async || {
+        let known = known().await;
+        let found = truths.iter().filter(|truth| truth.hosts.iter().any(|host| known.contains_key(host)));
+        if found.count() == truths.len() { Ok(()) } else { Err(format!("{:?}", known.keys())) }
+    })
+    .await;
+    drop(net);
+    patiently("whom only others told of is forgotten", 3, async || {
+        let known = known().await;
+        if hearsay.hosts.iter().any(|host| known.contains_key(host)) {
+            Err(format!("{known:?}"))
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    assert!(!known().await.is_empty(), "whom a person listed stays");
+    site.kubectl(&["delete", "scancampaign", "brief", "--wait=false"]).await;
+}
+
 async fn nothing_is_left(site: &Site, store: &Store) {
     assert!(!store.keys("eo:{default/mixed}*").is_empty(), "there was something to clean");
     site.kubectl(&["delete", "scancampaign", "mixed", "--wait=false"]).await;
@@ -229,4 +310,26 @@ async fn nothing_is_left(site: &Site, store: &Store) {
     assert_eq!(scanners(store), 0);
     let left = store.keys("eo:{default/mixed}*");
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// The table of the documentation is that of this run, but for how often each thing was asked.
+#[expect(clippy::print_stdout, reason = "the table is what people look at")]
+fn what_is_allowed_is_what_was_asked(table: &Table) {
+    println!("{table}");
+    assert_eq!(table.wrongs(), Vec::<String>::new());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
+    let document = fs::read_to_string(path).expect("the document");
+    let now = table.to_string();
+    let heading = now.lines().next().expect("a heading");
+    let start = document.find(heading).expect("it has the table");
+    let end = document[start..].find("\n\n").map_or(document.len(), |end| start + end + 1);
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, format!("{}{now}{}", &document[..start], &document[end..])).expect("written");
+    }
+    assert_eq!(uncounted(&document[start..end]), uncounted(&now), "UPDATE_DOCS=1 writes it anew");
+}
+
+fn uncounted(table: &str) -> String {
+    let says = |cell: &&str| cell.trim().parse::<usize>().is_err();
+    table.lines().map(|line| line.split('|').filter(says).collect::<Vec<_>>().join("|") + "\n").collect()
 }

@@ -1,0 +1,11 @@
+"""What the image is put together from, as far as that needs no image."""
+
+from conftest import ROOT, run
+
+
+def test_nothing_is_put_together_where_a_program_is_missing(tmp_path):
+    for name in ("operator", "scanner", "observatory"):
+        (tmp_path / name).write_text("")
+    said = run(ROOT / "image/root.sh", tmp_path, tmp_path / "root", fails=True, cwd=ROOT)
+    assert said.startswith(f"image/root.sh: there is no analyzer in {tmp_path}") and said.count("\n") == 1
+    assert not (tmp_path / "root").exists()
