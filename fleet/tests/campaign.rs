@@ -1,5 +1,6 @@
 //! The end of a campaign, in a real Redis.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;
@@ -8,11 +9,14 @@ use fleet::{
     campaign::{forget, workers},
     schedule::{BACKLOG, Enrolment, Lane, RedisSchedule, Schedule as _, Scope, Subject},
 };
-use support::Server;
+use support::{Program, Server};
 
-#[tokio::test]
-async fn all_that_is_kept_of_a_campaign_goes_and_nothing_of_others() {
-    let server = Server::start().await;
+on_each_program! {
+    all_that_is_kept_of_a_campaign_goes_and_nothing_of_others,
+}
+
+async fn all_that_is_kept_of_a_campaign_goes_and_nothing_of_others(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let schedule = |campaign: &str, vantage: &str| {
         let scope = Scope { campaign: campaign.to_owned(), vantage: vantage.to_owned() };

@@ -1,14 +1,18 @@
 //! The rules of who is left alone, in a real Redis.
 
+#[macro_use]
 mod support;
 
 use fleet::exclusions::{Watch, publish, published, version};
 
-use support::Server;
+use support::{Program, Server};
 
-#[tokio::test]
-async fn who_follows_the_rules_is_told_each_change_once() {
-    let server = Server::start().await;
+on_each_program! {
+    who_follows_the_rules_is_told_each_change_once,
+}
+
+async fn who_follows_the_rules_is_told_each_change_once(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut watch = Watch::new(server.redis());
     assert_eq!(watch.changed().await.expect("answers"), None, "none were ever published");
