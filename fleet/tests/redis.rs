@@ -21,6 +21,7 @@ use support::{Program, Server, answers, eventually, free_port, nodes::Nodes};
 on_each_program! {
     when_it_is_full_nothing_is_half_done,
     one_that_may_evict_is_refused,
+    what_names_no_server_goes_and_is_in_nobodys_way,
     with_an_append_only_file_nothing_is_lost_when_the_power_goes,
     a_connection_that_breaks_is_made_again,
     users_and_passwords_come_from_files_and_get_into_no_message,
@@ -134,6 +135,31 @@ async fn one_that_may_evict_is_refused(program: Program) {
     let evicts = Server::with(program, &["--maxmemory-policy", "allkeys-lru"]).await;
     let error = evicts.redis().check().await.unwrap_err();
     assert!(!error.is_passing() && error.to_string().contains("set maxmemory-policy noeviction"), "{error}");
+}
+
+async fn what_names_no_server_goes_and_is_in_nobodys_way(program: Program) {
+    let process = Server::of(program).await;
+    let redis = process.redis();
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&[enrolment(1)]).await.unwrap();
+    let put = async |name: &str| {
+        for (command, key, value) in [("ZADD", "lane:liveness", "0"), ("HSET", "listings", "x")] {
+            let mut put = cmd(command);
+            put.arg(format!("eo:{{lab/net}}:home:{key}"));
+            let pair = if command == "ZADD" { [value, name] } else { [name, value] };
+            redis.call::<()>(put.arg(&pair)).await.unwrap();
+        }
+    };
+    put("no host").await;
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| &claim.subject).collect::<Vec<_>>(), [&server(1)]);
+    assert_eq!(schedule.status().await.unwrap().lanes[1].subjects, 1, "nobody waits for it");
+    put("no: host").await;
+    let (listed, _) = schedule.subjects(0).await.unwrap();
+    assert_eq!(listed, [(server(1), enrolment(1).listing)]);
+    assert_eq!(schedule.status().await.unwrap().lanes[1].subjects, 1);
+    let keys: Vec<String> = redis.call(cmd("HKEYS").arg("eo:{lab/net}:home:listings")).await.unwrap();
+    assert_eq!(keys, [server(1).to_string()]);
 }
 
 fn without_lag(mut status: Status) -> Status {
