@@ -17,6 +17,9 @@ use fleet::{Credentials, Redis};
 
 pub(crate) use self::program::Program;
 
+/// How long something is waited for that is to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 pub(crate) struct Server {
     program: Program,
     process: Child,
@@ -90,7 +93,9 @@ impl Server {
     }
 
     pub(crate) fn redis(&self) -> Redis {
-        Redis::open(&format!("redis://127.0.0.1:{}", self.port), Credentials::default()).expect("an address")
+        let url = format!("redis://127.0.0.1:{}", self.port);
+        // A machine that is busy answers late, and that is not what is tried.
+        Redis::open(&url, Credentials::default()).expect("an address").patient(PATIENCE)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -116,7 +121,7 @@ pub(crate) async fn eventually(what: &str, check: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
+    tokio::time::timeout(PATIENCE, waiting).await.expect(what);
 }
 
 /// Waits until it answers.
@@ -127,7 +132,7 @@ pub(crate) async fn answers(redis: &Redis) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("redis-server answers");
+    tokio::time::timeout(PATIENCE, asking).await.expect("redis-server answers");
 }
 
 fn run(program: Program, port: u16, settings: &[String], folder: &Path) -> Child {
