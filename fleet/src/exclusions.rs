@@ -1,9 +1,10 @@
 //! Who is to be left alone, for all campaigns of a Redis: the text of the rules, under the digest of the text. What the
 //! rules mean is the scanner's business.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use data_encoding::HEXLOWER;
+use redis::Script;
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
@@ -11,9 +12,24 @@ use crate::{FleetError, Redis};
 
 const VERSION: &str = "eo:{exclusions}:version";
 const RULES: &str = "eo:{exclusions}:rules";
+const PUBLISHER: &str = "eo:{exclusions}:publisher";
+
+/// How long whoever publishes is taken to be there since it last said so.
+const PUBLISHES: Duration = Duration::from_secs(60);
+
+static TAKE_ON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("exclusions/take_on.lua")));
 
 /// How often it is looked whether the rules have changed.
 pub const LOOKED: Duration = Duration::from_millis(500);
+
+/// Says that an operator publishes the rules here for the next minute; gives another that does, where there is one. Of two
+/// that published each would take away the rules of the other.
+///
+/// # Errors
+/// Where Redis cannot be used.
+pub async fn take_on(redis: &Redis, publisher: &str) -> Result<Option<String>, FleetError> {
+    redis.run(TAKE_ON.key(PUBLISHER).arg(publisher).arg(PUBLISHES.as_secs() * 1_000)).await
+}
 
 /// Publishes the rules that hold from now on, in the place of all before.
 ///

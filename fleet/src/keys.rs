@@ -1,7 +1,7 @@
 //! The names of all keys in Redis. docs/fleet.md says what is in each. What is in braces decides the slot of a cluster:
 //! all keys of a campaign are in one.
 
-use crate::schedule::{Lane, Scope, Subject};
+use crate::schedule::{Lane, Scope};
 
 /// The keys of a scope, and those its campaign has in common.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Keys {
         format!("{}:{what}", self.campaign)
     }
 
-    pub(crate) fn deep(&self, subject: &Subject) -> String {
+    pub(crate) fn deep(&self, subject: &str) -> String {
         format!("{}:deep:{subject}", self.campaign)
     }
 

@@ -1,5 +1,6 @@
 //! The permits in a real Redis: what does not depend on the rules, which scanner/src/ledger/tests compares.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;
@@ -11,7 +12,17 @@ use fleet::{
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use support::Server;
+use support::{Program, Server};
+
+on_each_program! {
+    of_many_who_ask_at_once_one_is_granted,
+    what_is_said_twice_counts_once,
+    a_connection_of_the_dead_counts_until_it_expires,
+    who_settles_keeps_the_connection_open,
+    many_names_of_one_address_are_one_machine,
+    every_key_expires_and_is_in_one_slot,
+    nobody_is_granted_anything_where_redis_is_away,
+}
 
 fn ask(server: &str) -> Ask {
     let spacing = Duration::from_secs(10);
@@ -50,9 +61,8 @@ async fn number(redis: &Redis, key: &str, field: &str) -> f64 {
     value.unwrap_or_default()
 }
 
-#[tokio::test]
-async fn of_many_who_ask_at_once_one_is_granted() {
-    let server = Server::start().await;
+async fn of_many_who_ask_at_once_one_is_granted(program: Program) {
+    let server = Server::of(program).await;
     let permits: Vec<Permits> = (0..20).map(|_| Permits::new(server.redis())).collect();
     let asks: Vec<Ask> = (0..20).map(|n| ask(&format!("h{n}.example"))).collect();
     let answers = join_all(permits.iter().zip(&asks).map(|(permits, ask)| permits.ask(ask))).await;
@@ -61,9 +71,8 @@ async fn of_many_who_ask_at_once_one_is_granted() {
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Granted | Answer::NotBefore(_))));
 }
 
-#[tokio::test]
-async fn what_is_said_twice_counts_once() {
-    let server = Server::start().await;
+async fn what_is_said_twice_counts_once(program: Program) {
+    let server = Server::of(program).await;
     let (redis, permits) = (server.redis(), Permits::new(server.redis()).at(Timestamp::now()));
     let (one, account) = (close_together("a.example"), "eo:{permits}:server:a.example");
     for _ in 0..2 {
@@ -85,9 +94,8 @@ async fn what_is_said_twice_counts_once() {
     assert_eq!(again, Answer::LeftAlone(Duration::from_secs(60)));
 }
 
-#[tokio::test]
-async fn a_connection_of_the_dead_counts_until_it_expires() {
-    let server = Server::start().await;
+async fn a_connection_of_the_dead_counts_until_it_expires(program: Program) {
+    let server = Server::of(program).await;
     let (permits, start) = (Permits::new(server.redis()), Timestamp::now());
     let at = |seconds| permits.at(start + SignedDuration::from_secs(seconds));
     for _ in 0..2 {
@@ -99,9 +107,8 @@ async fn a_connection_of_the_dead_counts_until_it_expires() {
     assert_eq!(at(300).ask(&third).await.expect("answers"), Answer::Granted);
 }
 
-#[tokio::test]
-async fn who_settles_keeps_the_connection_open() {
-    let server = Server::start().await;
+async fn who_settles_keeps_the_connection_open(program: Program) {
+    let server = Server::of(program).await;
     let (permits, start) = (Permits::new(server.redis()), Timestamp::now());
     let at = |seconds| permits.at(start + SignedDuration::from_secs(seconds));
     let mut watch = close_together("a.example");
@@ -115,9 +122,8 @@ async fn who_settles_keeps_the_connection_open() {
     assert_eq!(at(499).ask(&other).await.expect("answers"), Answer::Granted);
 }
 
-#[tokio::test]
-async fn many_names_of_one_address_are_one_machine() {
-    let server = Server::start().await;
+async fn many_names_of_one_address_are_one_machine(program: Program) {
+    let server = Server::of(program).await;
     let permits = Permits::new(server.redis()).at(Timestamp::now());
     let asks = ["a", "b", "c"].map(|name| close_together(&format!("{name}.example")));
     assert_eq!(permits.ask(&asks[0]).await.expect("answers"), Answer::Granted);
@@ -128,9 +134,8 @@ async fn many_names_of_one_address_are_one_machine() {
     assert_eq!(permits.ask(&asks[2]).await.expect("answers"), Answer::Granted);
 }
 
-#[tokio::test]
-async fn every_key_expires_and_is_in_one_slot() {
-    let server = Server::start().await;
+async fn every_key_expires_and_is_in_one_slot(program: Program) {
+    let server = Server::of(program).await;
     let (redis, permits) = (server.redis(), Permits::new(server.redis()));
     let mut deep = ask("a.example");
     deep.class_spacing = Some(Duration::from_secs(900));
@@ -150,9 +155,8 @@ async fn every_key_expires_and_is_in_one_slot() {
     }
 }
 
-#[tokio::test]
-async fn nobody_is_granted_anything_where_redis_is_away() {
-    let server = Server::start().await;
+async fn nobody_is_granted_anything_where_redis_is_away(program: Program) {
+    let server = Server::of(program).await;
     let permits = Permits::new(server.redis());
     drop(server);
     assert!(permits.ask(&ask("a.example")).await.expect_err("nobody there").is_passing());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[macro_use]
 mod support;
 
 use std::{fs, path::Path, time::Duration};
@@ -15,7 +16,19 @@ use fleet::{
 };
 use model::{Purpose, Visit};
 use redis::cmd;
-use support::{Server, answers, eventually, free_port};
+use support::{Program, Server, answers, eventually, free_port, nodes::Nodes};
+
+on_each_program! {
+    when_it_is_full_nothing_is_half_done,
+    one_that_may_evict_is_refused,
+    what_names_no_server_goes_and_is_in_nobodys_way,
+    with_an_append_only_file_nothing_is_lost_when_the_power_goes,
+    a_connection_that_breaks_is_made_again,
+    users_and_passwords_come_from_files_and_get_into_no_message,
+    sentinel_says_where_the_master_is,
+    when_the_master_dies_the_work_goes_on_with_its_replica,
+    a_cluster_keeps_a_campaign_in_one_slot_and_campaigns_on_all_nodes,
+}
 
 fn schedule(redis: Redis) -> RedisSchedule {
     RedisSchedule::new(redis, &Scope { campaign: "lab/net".to_owned(), vantage: "home".to_owned() }, BACKLOG)
@@ -83,9 +96,8 @@ async fn dump(redis: &Redis) -> Vec<(String, Option<Vec<u8>>)> {
     all
 }
 
-#[tokio::test]
-async fn when_it_is_full_nothing_is_half_done() {
-    let server_process = Server::start().await;
+async fn when_it_is_full_nothing_is_half_done(program: Program) {
+    let server_process = Server::of(program).await;
     let redis = server_process.redis();
     let schedule = schedule(redis.clone());
     schedule.enrol(&(0..20).map(enrolment).collect::<Vec<_>>()).await.unwrap();
@@ -95,7 +107,7 @@ async fn when_it_is_full_nothing_is_half_done() {
         async move { redis.call::<()>(cmd("CONFIG").arg("SET").arg("maxmemory").arg(limit)).await.unwrap() }
     };
     let before = dump(&redis).await;
-    memory("1mb").await;
+    memory("1").await;
     let again = [(&claims[0], Some(Duration::ZERO)), (&claims[1], None)];
     let refused = [
         schedule.enrol(&[enrolment(30)]).await.map(|_| ()),
@@ -119,11 +131,35 @@ async fn when_it_is_full_nothing_is_half_done() {
     assert_eq!(schedule.settle(&again).await.unwrap(), [Fenced::Done; 2]);
 }
 
-#[tokio::test]
-async fn one_that_may_evict_is_refused() {
-    let evicts = Server::with(&["--maxmemory-policy", "allkeys-lru"]).await;
+async fn one_that_may_evict_is_refused(program: Program) {
+    let evicts = Server::with(program, &["--maxmemory-policy", "allkeys-lru"]).await;
     let error = evicts.redis().check().await.unwrap_err();
     assert!(!error.is_passing() && error.to_string().contains("set maxmemory-policy noeviction"), "{error}");
+}
+
+async fn what_names_no_server_goes_and_is_in_nobodys_way(program: Program) {
+    let process = Server::of(program).await;
+    let redis = process.redis();
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&[enrolment(1)]).await.unwrap();
+    let put = async |name: &str| {
+        for (command, key, value) in [("ZADD", "lane:liveness", "0"), ("HSET", "listings", "x")] {
+            let mut put = cmd(command);
+            put.arg(format!("eo:{{lab/net}}:home:{key}"));
+            let pair = if command == "ZADD" { [value, name] } else { [name, value] };
+            redis.call::<()>(put.arg(&pair)).await.unwrap();
+        }
+    };
+    put("no host").await;
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| &claim.subject).collect::<Vec<_>>(), [&server(1)]);
+    assert_eq!(schedule.status().await.unwrap().lanes[1].subjects, 1, "nobody waits for it");
+    put("no: host").await;
+    let (listed, _) = schedule.subjects(0).await.unwrap();
+    assert_eq!(listed, [(server(1), enrolment(1).listing)]);
+    assert_eq!(schedule.status().await.unwrap().lanes[1].subjects, 1);
+    let keys: Vec<String> = redis.call(cmd("HKEYS").arg("eo:{lab/net}:home:listings")).await.unwrap();
+    assert_eq!(keys, [server(1).to_string()]);
 }
 
 fn without_lag(mut status: Status) -> Status {
@@ -131,9 +167,8 @@ fn without_lag(mut status: Status) -> Status {
     status
 }
 
-#[tokio::test]
-async fn with_an_append_only_file_nothing_is_lost_when_the_power_goes() {
-    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+async fn with_an_append_only_file_nothing_is_lost_when_the_power_goes(program: Program) {
+    let mut server = Server::with(program, &["--appendonly", "yes", "--appendfsync", "always"]).await;
     let redis = server.redis();
     let schedule = schedule(redis.clone());
     schedule.enrol(&[enrolment(1), enrolment(2), enrolment(3)]).await.unwrap();
@@ -148,9 +183,8 @@ async fn with_an_append_only_file_nothing_is_lost_when_the_power_goes() {
     assert_eq!(schedule.settle(&[(&claims[0], None)]).await.unwrap(), [Fenced::Done]);
 }
 
-#[tokio::test]
-async fn a_connection_that_breaks_is_made_again() {
-    let server = Server::start().await;
+async fn a_connection_that_breaks_is_made_again(program: Program) {
+    let server = Server::of(program).await;
     let (redis, other) = (server.redis(), server.redis());
     answers(&redis).await;
     other
@@ -174,11 +208,10 @@ fn file(folder: &Path, name: &str, text: &str) -> Option<std::path::PathBuf> {
     Some(path)
 }
 
-#[tokio::test]
-async fn users_and_passwords_come_from_files_and_get_into_no_message() {
+async fn users_and_passwords_come_from_files_and_get_into_no_message(program: Program) {
     let settings = "--requirepass hidden --user worker on >secret ~eo:* +@all -@dangerous +info";
     let settings: Vec<&str> = settings.split(' ').collect();
-    let server = Server::spawn(free_port(), &settings);
+    let server = Server::spawn(program, free_port(), &settings);
     let url = format!("redis://127.0.0.1:{}", server.port());
     let folder = tempfile::tempdir().unwrap();
     let user_file = file(folder.path(), "user", "worker\n");
@@ -209,6 +242,7 @@ async fn users_and_passwords_come_from_files_and_get_into_no_message() {
     changed.check().await.expect("the right one again");
 }
 
+// Debian's alone: the others are built without TLS.
 #[tokio::test]
 async fn over_tls_it_must_be_who_it_says() {
     // Where a build has several there is no default.
@@ -230,6 +264,7 @@ async fn over_tls_it_must_be_who_it_says() {
     let port = free_port().to_string();
     let paths = [&own_file, &key_file, ca_file.as_ref().unwrap()].map(|path| path.to_str().unwrap());
     let _server = Server::spawn(
+        Program::Debian,
         0,
         &[
             "--tls-port",
@@ -252,13 +287,12 @@ async fn over_tls_it_must_be_who_it_says() {
     assert!(matches!(stranger, FleetError::Refused(_)), "{stranger}");
 }
 
-#[tokio::test]
-async fn sentinel_says_where_the_master_is() {
-    let master = Server::start().await;
+async fn sentinel_says_where_the_master_is(program: Program) {
+    let master = Server::of(program).await;
     let folder = tempfile::tempdir().unwrap();
     let settings = format!("sentinel monitor main 127.0.0.1 {} 1\n", master.port());
     let settings = file(folder.path(), "sentinel.conf", &settings).unwrap();
-    let sentinel = Server::spawn_with_file(free_port(), &settings);
+    let sentinel = Server::spawn_with_file(program, free_port(), &settings);
     let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main", free_port(), sentinel.port());
     let redis = Redis::open(&url, Credentials::default()).unwrap();
     answers(&redis).await;
@@ -268,16 +302,18 @@ async fn sentinel_says_where_the_master_is() {
     assert!(error.is_passing(), "{error}");
 }
 
-#[tokio::test]
-async fn when_the_master_dies_the_work_goes_on_with_its_replica() {
-    let mut master = Server::start().await;
+async fn when_the_master_dies_the_work_goes_on_with_its_replica(program: Program) {
+    let mut master = Server::of(program).await;
     let port = master.port().to_string();
-    let replica = Server::with(&["--replicaof", "127.0.0.1", &port]).await;
+    let replica = Server::with(program, &["--replicaof", "127.0.0.1", &port]).await;
     let folder = tempfile::tempdir().unwrap();
     let settings =
         format!("sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n");
-    let sentinel =
-        Server::spawn_with_file(free_port(), &file(folder.path(), "sentinel.conf", &settings).unwrap());
+    let sentinel = Server::spawn_with_file(
+        program,
+        free_port(),
+        &file(folder.path(), "sentinel.conf", &settings).unwrap(),
+    );
     answers(&sentinel.redis()).await;
     let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port());
     let redis = Redis::open(&url, Credentials::default()).unwrap();
@@ -307,43 +343,15 @@ async fn when_the_master_dies_the_work_goes_on_with_its_replica() {
     assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()));
 }
 
-#[tokio::test]
-async fn a_cluster_keeps_a_campaign_in_one_slot_and_campaigns_on_all_nodes() {
-    let mut nodes = Vec::new();
-    for (first, last) in [(0, 5_460), (5_461, 10_922), (10_923, 16_383)] {
-        let bus = free_port().to_string();
-        let node = Server::with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await;
-        node.redis().call::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(first).arg(last)).await.unwrap();
-        nodes.push((node, bus));
-    }
-    let (first, _) = &nodes[0];
-    for (node, bus) in &nodes[1..] {
-        let meet = cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(node.port()).arg(bus).to_owned();
-        first.redis().call::<()>(&meet).await.unwrap();
-    }
-    eventually("the cluster is up", async || {
-        for (node, _) in &nodes {
-            let info: String = node.redis().call(cmd("CLUSTER").arg("INFO")).await.unwrap();
-            if !info.contains("cluster_state:ok") || !info.contains("cluster_known_nodes:3") {
-                return false;
-            }
-        }
-        true
-    })
-    .await;
-    let url = format!("redis+cluster://127.0.0.1:{}", first.port());
-    let cluster = Redis::open(&url, Credentials::default()).unwrap();
-    answers(&cluster).await;
-    goes_round(cluster.clone()).await;
+async fn a_cluster_keeps_a_campaign_in_one_slot_and_campaigns_on_all_nodes(program: Program) {
+    let cluster = Nodes::start(program).await;
+    goes_round(cluster.redis.clone()).await;
     for n in 0..12 {
         let scope = Scope { campaign: format!("lab/net-{n}"), vantage: "home".to_owned() };
-        let schedule = RedisSchedule::new(cluster.clone(), &scope, BACKLOG);
+        let schedule = RedisSchedule::new(cluster.redis.clone(), &scope, BACKLOG);
         schedule.enrol(&[enrolment(1)]).await.unwrap();
         let claims = schedule.claim(&WANTED).await.unwrap();
         assert_eq!(report(&schedule, &claims[0]).await.unwrap(), Fenced::Done);
     }
-    for (node, _) in &nodes {
-        let keys: i64 = node.redis().call(&cmd("DBSIZE")).await.unwrap();
-        assert!(keys > 0, "this one has its share");
-    }
+    assert!(cluster.keys().await.iter().all(|keys| !keys.is_empty()), "each node has its share");
 }

@@ -1,5 +1,6 @@
 //! The stream of visits in a real Redis.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;
@@ -13,7 +14,16 @@ use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use model::{Archive, Exchange, Purpose, Recorded, Seconds, Visit, exchange::Reply};
 
-use support::Server;
+use support::{Program, Server};
+
+on_each_program! {
+    each_group_reads_all_and_what_both_have_read_goes,
+    a_reader_waits_for_what_comes,
+    who_comes_back_is_given_again_what_was_not_acknowledged,
+    what_the_dead_were_given_others_take_over,
+    spoilt_entries_are_put_aside_and_stop_nobody,
+    an_archive_gets_each_visit_once_though_it_was_killed_before_it_acknowledged,
+}
 
 const CAMPAIGN: &str = "observatory/mainnet";
 const STREAM: &str = "eo:{observatory/mainnet}:visits";
@@ -78,9 +88,8 @@ async fn length(redis: &Redis) -> u64 {
     redis.call(redis::cmd("XLEN").arg(STREAM)).await.expect("readable")
 }
 
-#[tokio::test]
-async fn each_group_reads_all_and_what_both_have_read_goes() {
-    let server = Server::start().await;
+async fn each_group_reads_all_and_what_both_have_read_goes(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut operator = open(&redis, Group::Operator, "o").await;
     let mut archive = open(&redis, Group::Archive, "a").await;
@@ -108,9 +117,8 @@ async fn each_group_reads_all_and_what_both_have_read_goes() {
     assert_eq!((operator.trim().await.expect("trims"), length(&redis).await), (0, 1), "it is new to both");
 }
 
-#[tokio::test]
-async fn a_reader_waits_for_what_comes() {
-    let server = Server::start().await;
+async fn a_reader_waits_for_what_comes(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut reader = open(&redis, Group::Operator, "o").await;
     assert!(reader.read(1, Duration::from_millis(700)).await.expect("nothing").is_empty());
@@ -119,9 +127,8 @@ async fn a_reader_waits_for_what_comes() {
     assert_eq!(read.expect("reads")[0].visit, visit(1));
 }
 
-#[tokio::test]
-async fn who_comes_back_is_given_again_what_was_not_acknowledged() {
-    let server = Server::start().await;
+async fn who_comes_back_is_given_again_what_was_not_acknowledged(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut reader = open(&redis, Group::Archive, "a").await;
     put(&redis, (0..7).map(visit)).await;
@@ -132,9 +139,8 @@ async fn who_comes_back_is_given_again_what_was_not_acknowledged() {
     assert_eq!(again.read(4, NO_TIME).await.expect("reads").len(), 3);
 }
 
-#[tokio::test]
-async fn what_the_dead_were_given_others_take_over() {
-    let server = Server::start().await;
+async fn what_the_dead_were_given_others_take_over(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut dead = open(&redis, Group::Operator, "dead").await;
     put(&redis, (0..5).map(visit)).await;
@@ -155,9 +161,8 @@ async fn what_the_dead_were_given_others_take_over() {
     assert_eq!(other.read(9, NO_TIME).await.expect("reads").len(), 3);
 }
 
-#[tokio::test]
-async fn spoilt_entries_are_put_aside_and_stop_nobody() {
-    let server = Server::start().await;
+async fn spoilt_entries_are_put_aside_and_stop_nobody(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let mut reader = open(&redis, Group::Operator, "o").await;
     for fields in [["v", "no visit"], ["other", "x"]] {
@@ -182,9 +187,8 @@ async fn spoilt_entries_are_put_aside_and_stop_nobody() {
     assert!(kept.len() == 3 && kept[0].starts_with("operator ") && kept[0].ends_with("is gone"), "{kept:?}");
 }
 
-#[tokio::test]
-async fn an_archive_gets_each_visit_once_though_it_was_killed_before_it_acknowledged() {
-    let server = Server::start().await;
+async fn an_archive_gets_each_visit_once_though_it_was_killed_before_it_acknowledged(program: Program) {
+    let server = Server::of(program).await;
     let redis = server.redis();
     let folder = tempfile::tempdir().expect("a folder");
     let place = Archive::open(&folder.path().to_string_lossy()).expect("opens");

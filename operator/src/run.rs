@@ -10,7 +10,7 @@ use std::{
 use analyzer::identify::Knowledge;
 use anyhow::Context as _;
 use crds::{ElectrumServer, GROUP, ScanCampaign, ScanExclusion, VERSION};
-use fleet::Redis;
+use fleet::{Redis, exclusions::take_on};
 use futures_util::StreamExt as _;
 use kube::{
     Api, Client, Resource,
@@ -33,7 +33,10 @@ use crate::{
     Settings, campaign,
     campaign::dereference::in_time,
     cleanup,
-    exclusion::{self, publish::Publisher},
+    exclusion::{
+        self,
+        publish::{self, Publisher},
+    },
     gauges::collect::Gauges,
     health::Health,
     http, ingest,
@@ -73,7 +76,7 @@ pub async fn run(
     let ended = CancellationToken::new();
     let served = http::serve(listener, metrics.clone(), health.clone(), ended.clone());
     let worked = async {
-        let worked = if defined(&client, &health, &stop).await {
+        let worked = if waited(&client, &redis, &settings.lease_namespace, &health, &stop).await {
             work(client, (redis, knowledge, places), settings, metrics, health, stop).await
         } else {
             Ok(())
@@ -86,16 +89,20 @@ pub async fn run(
     worked
 }
 
-/// Waits until all definitions are there; whether they are.
-async fn defined(client: &Client, health: &Health, stop: &CancellationToken) -> bool {
+/// Waits until all definitions are there and Redis is no other's; whether that is so.
+async fn waited(
+    client: &Client,
+    redis: &Redis,
+    publisher: &str,
+    health: &Health,
+    stop: &CancellationToken,
+) -> bool {
     loop {
-        let what = match in_time(found(client)).await.map(|found| missing(found.iter().map(String::as_str))) {
-            Ok(missing) if missing.is_empty() => return true,
-            Ok(missing) => {
-                format!("the definitions of {} (apply what `operator crds` prints)", missing.join(", "))
-            }
-            Err(error) => format!("the API server: {error}"),
+        let what = match undefined(client).await {
+            None => taken(redis, publisher).await,
+            undefined => undefined,
         };
+        let Some(what) = what else { return true };
         warn!(what, "waiting");
         health.wait_for(Some(what));
         tokio::select! {
@@ -103,6 +110,24 @@ async fn defined(client: &Client, health: &Health, stop: &CancellationToken) -> 
             () = tokio::time::sleep(LOOK) => {}
         }
     }
+}
+
+/// Which definitions are not there, if any.
+async fn undefined(client: &Client) -> Option<String> {
+    match in_time(found(client)).await.map(|found| missing(found.iter().map(String::as_str))) {
+        Ok(missing) if missing.is_empty() => None,
+        Ok(missing) => {
+            Some(format!("the definitions of {} (apply what `operator crds` prints)", missing.join(", ")))
+        }
+        Err(error) => Some(format!("the API server: {error}")),
+    }
+}
+
+/// Whether Redis is another operator's: scanners that were started here would follow its rules, and not ours. Where Redis is
+/// away nobody knows, and whoever publishes is told later.
+async fn taken(redis: &Redis, publisher: &str) -> Option<String> {
+    let other = take_on(redis, publisher).await.ok().flatten()?;
+    Some(format!("a Redis of its own: {}", publish::shared(&other)))
 }
 
 /// The resources of our group that there are.
@@ -209,6 +234,7 @@ async fn work(
     });
     let publisher = Publisher {
         redis,
+        publisher: settings.lease_namespace.clone(),
         exclusions: exclusions.clone(),
         servers: servers.clone(),
         changed: published,

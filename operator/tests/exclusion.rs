@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cluster::eventually;
 use crds::{ElectrumServer, ScanExclusion};
-use fleet::exclusions::Watch;
+use fleet::exclusions::{Watch, publish, published, take_on, version};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api,
@@ -168,5 +168,52 @@ async fn scanners_have_exclusions_within_a_second_and_what_redis_lost_comes_back
 
     exclusions.delete("asked", &DeleteParams::default()).await.expect("deleted");
     followed(&mut watch, &["d.example.net", "shy.example.net"]).await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_redis_in_which_another_operator_publishes_is_left_to_it() {
+    let setting = Setting::new().await;
+    let redis = setting.redis.redis();
+    assert_eq!(take_on(&redis, "elsewhere").await.expect("answers"), None);
+    publish(&redis, "shy.example.net\n").await.expect("published");
+    let operator = setting.operator_with("operator", Some("default")).await;
+    let waits = "the operator in namespace elsewhere publishes exclusions in this Redis";
+    eventually("it says what it waits for", async || {
+        operator.get("/readyz").await.1.contains(waits).then_some(())
+    })
+    .await;
+    assert_eq!((setting.writes("operator"), setting.turns("operator")), (Vec::new(), 0), "it does nothing");
+    let version_of_others = published(&redis).await.expect("answers");
+    assert_eq!(version_of_others, Some(version("shy.example.net\n")));
+
+    // The other ends, and its minute with it.
+    let leave = redis::cmd("DEL").arg("eo:{exclusions}:publisher").to_owned();
+    redis.call::<()>(&leave).await.expect("left");
+    let mut watch = Watch::new(setting.redis.redis());
+    followed(&mut watch, &[]).await;
+    assert_eq!(take_on(&redis, "elsewhere").await.expect("answers").as_deref(), Some("default"));
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn who_finds_another_publishing_says_so_and_publishes_nothing() {
+    let setting = Setting::new().await;
+    let operator = setting.operator("operator").await;
+    let mut watch = Watch::new(setting.redis.redis());
+    followed(&mut watch, &[]).await;
+    let redis = setting.redis.redis();
+    let take = redis::cmd("SET").arg(&["eo:{exclusions}:publisher", "elsewhere"]).to_owned();
+    redis.call::<()>(&take).await.expect("taken");
+    let exclusions: Api<ScanExclusion> = Api::all(setting.cluster.client());
+    let asked = wish("asked", &json!({"domains": ["example.org"]}));
+    exclusions.create(&PostParams::default(), &asked).await.expect("made");
+    let said = eventually("it says why it is not applied", async || {
+        let conditions = exclusions.get("asked").await.ok()?.status?.conditions;
+        conditions.into_iter().find(|each| each.type_ == "Applied" && each.reason == "RedisShared")
+    })
+    .await;
+    assert_eq!(said.status, "False");
+    assert_eq!(watch.changed().await.expect("answers"), None, "the other's rules hold");
     operator.stop().await;
 }

@@ -4,10 +4,13 @@ mod support;
 
 use cluster::eventually;
 use crds::{ElectrumServer, ScanExclusion, server::State};
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
 };
+use model::Visit;
+use operator::ingest::book::server_name;
 use serde_json::json;
 use support::{
     Setting,
@@ -28,10 +31,7 @@ async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
     )
     .expect("an exclusion");
     Api::all(client.clone()).create(&PostParams::default(), &shy).await.expect("made");
-    let own: ElectrumServer = serde_json::from_value(json!({"apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ElectrumServer",
-        "metadata": {"name": "mine"}, "spec": {"network": "testnet4", "host": "mine.example.org", "ports": [{"port": 50001, "transport": "tcp"}]}}))
-    .expect("a server");
-    servers.create(&PostParams::default(), &own).await.expect("made");
+    servers.create(&PostParams::default(), &persons("mine", "mine.example.org")).await.expect("made");
     setting.campaign("main", &json!({"discovery": {"maxServers": 3}})).await;
 
     put(
@@ -57,10 +57,7 @@ async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
         .await
     };
     let up = told("up.example.org", State::Reachable).await;
-    assert_eq!(
-        up.name_any(),
-        operator::ingest::book::server_name("main", &"up.example.org".parse().expect("a host"))
-    );
+    assert_eq!(up.name_any(), server_name("main", &"up.example.org".parse().expect("a host")));
     assert_eq!(up.spec.campaign.as_deref(), Some("main"));
     assert_eq!(up.owner_references()[0].kind, "ScanCampaign");
     let status = up.status.expect("told");
@@ -132,4 +129,105 @@ async fn what_is_seen_becomes_servers_once_and_goes_with_the_campaign() {
         redis.call(redis::cmd("KEYS").arg(format!("eo:{{{CAMPAIGN}}}*"))).await.expect("lists");
     assert!(left.is_empty(), "{left:?}");
     operator.stop().await;
+}
+
+/// A server that answered and does not any more, so many minutes ago.
+fn fell_silent(endpoint: &str, minutes: i64) -> [Visit; 2] {
+    let ago = |up, minutes| {
+        let mut visit = visit(endpoint, up, "peer:a.example");
+        visit.started_at = Timestamp::now() - SignedDuration::from_mins(minutes);
+        visit
+    };
+    [ago(true, minutes + 30), ago(false, minutes)]
+}
+
+fn persons(name: &str, host: &str) -> ElectrumServer {
+    serde_json::from_value(json!({
+        "apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ElectrumServer", "metadata": {"name": name},
+        "spec": {"network": "testnet4", "host": host, "ports": [{"port": 50001, "transport": "tcp"}]},
+    }))
+    .expect("a server")
+}
+
+#[tokio::test]
+async fn whom_nobody_reaches_is_stale_and_then_goes_unless_a_person_made_it() {
+    let setting = Setting::new().await;
+    let operator = setting.operator("operator").await;
+    let servers: Api<ElectrumServer> = Api::default_namespaced(setting.cluster.client());
+    servers.create(&PostParams::default(), &persons("mine", "mine.example.org")).await.expect("made");
+    setting.campaign("main", &json!({"retention": {"unseenServers": "90m"}})).await;
+    let found = server_name("main", &"found.example.org".parse().expect("a host"));
+    let fresh = server_name("main", &"fresh.example.org".parse().expect("a host"));
+    put(
+        &setting.redis.redis(),
+        [
+            fell_silent("tcp://found.example.org:50001", 50),
+            fell_silent("tcp://mine.example.org:50001", 50),
+            fell_silent("tcp://fresh.example.org:50001", 10),
+        ]
+        .concat(),
+    )
+    .await;
+    let stale = async |name: &str| {
+        let conditions = servers.get_opt(name).await.ok()??.status?.conditions;
+        conditions.into_iter().find(|each| each.type_ == "Stale" && each.status == "True")
+    };
+    for (name, message) in [
+        (&*found, "nobody reaches it; it is forgotten after 1h30m of that"),
+        ("mine", "nobody reaches it; it stays, since a person named it"),
+    ] {
+        let said = eventually(&format!("{name} is stale"), async || stale(name).await).await;
+        assert_eq!(said.message, message);
+    }
+    // Half of it is not over yet. What is shorter makes it so, and for those before all of it.
+    assert_eq!(stale(&fresh).await, None);
+    setting.change("main", json!({"retention": {"unseenServers": "18m"}})).await;
+    eventually("the one that was found is gone", async || {
+        servers.get_opt(&found).await.ok()?.is_none().then_some(())
+    })
+    .await;
+    eventually("the next is stale", async || stale(&fresh).await).await;
+    assert!(stale("mine").await.is_some(), "a person made it");
+    let deletions =
+        setting.calls("operator", |verb, resource| verb == "delete" && resource == "electrumservers");
+    assert_eq!(deletions, [format!("delete electrumservers/{found}")]);
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_written_and_not_acknowledged_is_read_again_and_changes_nothing() {
+    let setting = Setting::new().await;
+    let redis = setting.redis.redis();
+    let acknowledge = async |may: &str| {
+        redis.call::<()>(redis::cmd("ACL").arg(&["SETUSER", "default", may])).await.expect("changed");
+    };
+    // It comes as far as between the write and the acknowledgement, and no further.
+    acknowledge("-xack").await;
+    let up = visit("tcp://up.example.org:50001", true, "peer:a.example");
+    let [was_up, is_down] = fell_silent("tcp://down.example.org:50001", 5);
+    put(&redis, [up, was_up, is_down]).await;
+    let first = setting.operator("first").await;
+    setting.campaign("main", &json!({})).await;
+    let servers: Api<ElectrumServer> = Api::default_namespaced(setting.cluster.client());
+    let all = async || servers.list(&ListParams::default()).await.expect("lists").items;
+    eventually("both are told", async || {
+        let told = all().await.into_iter().filter_map(|server| Some(server.status?.reachability?.state));
+        (told.collect::<Vec<_>>() == [State::Unreachable, State::Reachable]).then_some(())
+    })
+    .await;
+    let failed = "operator_errors_total{class=\"redis\",controller=\"ingest\"}";
+    eventually("it cannot acknowledge", async || (first.metric(failed).await > 0.5).then_some(())).await;
+    first.kill();
+    let before = all().await;
+    acknowledge("+xack").await;
+    assert!(!acknowledged(&redis).await);
+
+    let second = setting.operator("second").await;
+    eventually("the next acknowledges", async || acknowledged(&redis).await.then_some(())).await;
+    let read = "operator_ingested_visits_total{campaign=\"default/main\"}";
+    assert!((second.metric(read).await - 3.0).abs() < 0.5, "it read what the first had read");
+    assert_eq!(all().await, before, "to the resource's version");
+    let written = setting.writes("second");
+    assert!(!written.iter().any(|write| write.contains("electrumservers")), "{written:?}");
+    second.stop().await;
 }

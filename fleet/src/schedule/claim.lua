@@ -1,5 +1,5 @@
 -- Arguments: a worker, how many, the lease, the patience, how many visits may wait, then the lanes in their order.
--- Gives for each claim: subject, lane, token, when it was due, listing, record. What has been due for the patience is
+-- Gives for each claim its subject, and lane, token, when it was due, listing, record. What has been due for the patience is
 -- anybody's, and the oldest come first, so that nobody waits for ever however few are looked at.
 local worker, most = ARGV[2], tonumber(ARGV[3])
 local lease, patience, cap = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -54,7 +54,8 @@ for i = 7, #ARGV do
       hold(subject, {token, 0, lane, worker, false, false, false, false}, now + lease)
       left = left - 1
       taken[#taken + 1] = {
-        subject, lane, token, when, call('HGET', LISTINGS, subject) or '', call('HGET', RECORDS, subject) or '',
+        subject,
+        {lane, token, when, call('HGET', LISTINGS, subject) or '', call('HGET', RECORDS, subject) or ''},
       }
     end
   end

@@ -76,6 +76,37 @@ impl RedisSchedule {
         Ok(answers.into_iter().map(fenced).collect())
     }
 
+    /// Takes off the schedule whatever has these names.
+    async fn drop_names(&self, names: &[String]) -> Result<(), FleetError> {
+        for batch in names.chunks(BATCH) {
+            let mut call = self.script(&SCRIPTS.retire);
+            for name in batch {
+                call.key(self.keys.deep(name)).arg(name);
+            }
+            self.redis.run::<()>(&call).await?;
+        }
+        Ok(())
+    }
+
+    /// What names servers. What does not, nobody put there and nobody can visit: it goes, or it would be due for ever.
+    async fn readable<T>(
+        &self,
+        named: impl IntoIterator<Item = (String, T)>,
+    ) -> Result<Vec<(Subject, T)>, FleetError> {
+        let (mut readable, mut spoilt) = (Vec::new(), Vec::new());
+        for (name, with) in named {
+            match name.parse() {
+                Ok(subject) => readable.push((subject, with)),
+                Err(_) => spoilt.push(name),
+            }
+        }
+        for name in &spoilt {
+            tracing::warn!(name, "no server is called that: taken off the schedule");
+        }
+        self.drop_names(&spoilt).await?;
+        Ok(readable)
+    }
+
     async fn hash<T: redis::FromRedisValue>(&self, key: &str, field: &str) -> Result<T, FleetError> {
         self.redis.call(redis::cmd("HGET").arg(key).arg(field)).await
     }
@@ -85,12 +116,7 @@ fn fenced(answer: u8) -> Fenced {
     if answer == 1 { Fenced::Done } else { Fenced::Stale }
 }
 
-fn subject(name: &str, key: &str) -> Result<Subject, FleetError> {
-    let spoilt = |_| FleetError::Spoilt { key: key.to_owned(), reason: format!("{name:?} is no server") };
-    name.parse().map_err(spoilt)
-}
-
-type Taken = (String, usize, u64, u64, Vec<u8>, Vec<u8>);
+type Taken = (usize, u64, u64, Vec<u8>, Vec<u8>);
 
 impl Schedule for RedisSchedule {
     async fn enrol(&self, subjects: &[Enrolment]) -> Result<usize, FleetError> {
@@ -111,23 +137,15 @@ impl Schedule for RedisSchedule {
     }
 
     async fn retire(&self, subjects: &[Subject]) -> Result<(), FleetError> {
-        for batch in subjects.chunks(BATCH) {
-            let mut call = self.script(&SCRIPTS.retire);
-            for subject in batch {
-                call.key(self.keys.deep(subject)).arg(subject.to_string());
-            }
-            self.redis.run::<()>(&call).await?;
-        }
-        Ok(())
+        self.drop_names(&subjects.iter().map(Subject::to_string).collect::<Vec<_>>()).await
     }
 
     async fn subjects(&self, cursor: u64) -> Result<(Vec<(Subject, Vec<u8>)>, Option<u64>), FleetError> {
         let key = self.keys.of_scope("listings");
         let mut scan = redis::cmd("HSCAN");
-        scan.arg(&key).arg(cursor).arg("COUNT").arg(BATCH);
+        scan.arg(key).arg(cursor).arg("COUNT").arg(BATCH);
         let (next, pairs): (u64, Vec<(String, Vec<u8>)>) = self.redis.call(&scan).await?;
-        let pairs = pairs.into_iter().map(|(name, listing)| Ok((subject(&name, &key)?, listing)));
-        Ok((pairs.collect::<Result<_, FleetError>>()?, (next != 0).then_some(next)))
+        Ok((self.readable(pairs).await?, (next != 0).then_some(next)))
     }
 
     async fn attend(&self, worker: &str, lasting: Duration) -> Result<Vec<String>, FleetError> {
@@ -151,16 +169,16 @@ impl Schedule for RedisSchedule {
         for lane in wanted.lanes {
             call.arg(lane.index() + 1);
         }
-        let taken: Vec<Taken> = match self.redis.run(&call).await? {
+        let taken: Vec<(String, Taken)> = match self.redis.run(&call).await? {
             redis::Value::Int(waiting) => {
                 return Err(FleetError::Backlog(u64::try_from(waiting).unwrap_or_default()));
             }
             answer => redis::from_redis_value(answer).map_err(|e| self.spoilt("claims", &e))?,
         };
-        let claim = |(name, lane, token, due, listing, record): Taken| {
+        let claim = |(subject, (lane, token, due, listing, record)): (Subject, Taken)| {
             let lane = lane.checked_sub(1).and_then(|index| Lane::ALL.get(index)).copied();
             Ok(Claim {
-                subject: subject(&name, &self.keys.of_scope("claims"))?,
+                subject,
                 lane: lane.ok_or_else(|| self.spoilt("claims", &"no such lane"))?,
                 token,
                 due: timestamp(due),
@@ -168,7 +186,7 @@ impl Schedule for RedisSchedule {
                 record,
             })
         };
-        taken.into_iter().map(claim).collect()
+        self.readable(taken).await?.into_iter().map(claim).collect()
     }
 
     async fn extend(&self, claims: &[&Claim], lease: Duration) -> Result<Vec<Fenced>, FleetError> {
@@ -193,7 +211,7 @@ impl Schedule for RedisSchedule {
         };
         let deep = (report.visit.purpose == Purpose::Deep).then(|| pack::whole(report.visit)).transpose()?;
         let mut call = self.script(&SCRIPTS.report);
-        call.key(self.keys.deep(&claim.subject));
+        call.key(self.keys.deep(&claim.subject.to_string()));
         call.arg(claim.subject.to_string()).arg(claim.token).arg(report.number).arg(self.backlog);
         call.arg(packed.entry).arg(report.record).arg(u8::from(report.doubtful));
         call.arg(report.up.map(|up| u8::from(up).to_string()).unwrap_or_default());
@@ -283,7 +301,8 @@ impl Schedule for RedisSchedule {
     }
 
     async fn deep(&self, subject: &Subject) -> Result<Option<Visit>, FleetError> {
-        let packed: Option<Vec<u8>> = self.redis.call(redis::cmd("GET").arg(self.keys.deep(subject))).await?;
+        let packed: Option<Vec<u8>> =
+            self.redis.call(redis::cmd("GET").arg(self.keys.deep(&subject.to_string()))).await?;
         Ok(packed.map(|packed| pack::unpack(&packed)).transpose()?)
     }
 }

@@ -16,7 +16,7 @@ use fleet::{
 };
 use model::{Purpose, Visit};
 
-use crate::support::Server;
+use crate::support::{Program, Server};
 
 /// Visits that may wait.
 pub(crate) const BACKLOG: u64 = 5;
@@ -70,8 +70,8 @@ pub(crate) struct InRedis {
 }
 
 impl InRedis {
-    pub(crate) async fn start() -> Self {
-        let server = Server::start().await;
+    pub(crate) async fn start(program: Program) -> Self {
+        let server = Server::of(program).await;
         Self { redis: server.redis(), clock: Arc::new(AtomicU64::new(BEGAN)), _server: server }
     }
 

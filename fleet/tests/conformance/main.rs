@@ -1,5 +1,6 @@
-//! One suite for all schedules: each case runs over memory and over a real Redis, by a clock that the test sets.
+//! One suite for all schedules: each case runs over memory and over each real program, by a clock that the test sets.
 
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,9 +16,8 @@ macro_rules! cases {
         mod memory {
             $(#[tokio::test] async fn $case() { super::$module::$case(&super::bed::InMemory::new()).await; })*
         }
-        mod redis {
-            $(#[tokio::test] async fn $case() { super::$module::$case(&super::bed::InRedis::start().await).await; })*
-        }
+        $(async fn $case(program: support::Program) { $module::$case(&bed::InRedis::start(program).await).await; })*
+        on_each_program! { $($case),* }
     };
 }
 

@@ -9,7 +9,10 @@ use fleet::{
 use model::Purpose;
 use proptest::{bool::weighted, collection::vec, option, prelude::*, sample::select};
 
-use crate::bed::{Bed, InMemory, InRedis, enrolment, server, visit};
+use crate::{
+    bed::{Bed, InMemory, InRedis, enrolment, server, visit},
+    support::Program,
+};
 
 const VANTAGES: [&str; 4] = ["home", "home", "home", "away"];
 const SERVERS: usize = 4;
@@ -129,8 +132,22 @@ async fn play<B: Bed>(bed: &B, vantage: &str, act: &Act, claims: &mut Vec<Claim>
 
 #[test]
 fn memory_and_redis_answer_the_same() {
+    rehearse(Program::Debian);
+}
+
+#[test]
+fn memory_and_redis_6_2_answer_the_same() {
+    rehearse(Program::Oldest);
+}
+
+#[test]
+fn memory_and_valkey_answer_the_same() {
+    rehearse(Program::Valkey);
+}
+
+fn rehearse(program: Program) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let redis = runtime.block_on(InRedis::start());
+    let redis = runtime.block_on(InRedis::start(program));
     let acts = vec((select(VANTAGES.to_vec()), act()), 1..120);
     let lanes = |n: u64| Lane::ALL.iter().zip([0, 9, 17, 40]).map(|(lane, due)| (*lane, due + n)).collect();
     let first =

@@ -47,6 +47,8 @@ pub struct Trouble {
 pub struct Publisher {
     /// Where scanners look.
     pub redis: Redis,
+    /// Where its Lease is: operators that share it publish in turn, and any other is in the way.
+    pub publisher: String,
     /// The exclusions that are watched.
     pub exclusions: Store<Guarded<ScanExclusion>>,
     /// The servers that are watched.
@@ -121,12 +123,23 @@ impl Publisher {
             );
             return Err(Trouble { reason: "TooMany", message });
         }
+        if let Some(other) = exclusions::take_on(&self.redis, &self.publisher).await? {
+            return Err(Trouble { reason: "RedisShared", message: shared(&other) });
+        }
         if exclusions::published(&self.redis).await?.as_deref() != Some(&exclusions::version(text)) {
             exclusions::publish(&self.redis, text).await?;
             info!(rules = text.lines().count(), "exclusions are published");
         }
         Ok(())
     }
+}
+
+/// What is to be done where another operator publishes.
+#[must_use]
+pub fn shared(other: &str) -> String {
+    format!(
+        "the operator in namespace {other} publishes exclusions in this Redis, and one would take away those of the other: give each a Redis of its own (--redis)"
+    )
 }
 
 impl From<FleetError> for Trouble {

@@ -149,3 +149,6 @@ pub fn server_name(campaign: &str, host: &Host) -> String {
     let name = format!("{campaign}-{}-{digest}", plain.trim_matches('-'));
     name.replace("--", "-")
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,6 @@ fn stale(campaign: &ScanCampaign, heard: &BTreeMap<String, Heard>, now: Timestam
     };
     Some(Said { of: STALE, holds, reason, message })
 }
+
+#[cfg(test)]
+mod tests;

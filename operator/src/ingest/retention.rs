@@ -1,7 +1,9 @@
 //! Which servers are forgotten: those that nobody reaches for long. Pure.
 
+use std::time::Duration;
+
 use crds::{
-    ElectrumServer,
+    ElectrumServer, Span,
     conditions::{Holds, Said, find},
     server::State,
 };
@@ -26,8 +28,9 @@ pub enum Fate {
 /// What is to be done about a server, if anything, where servers are kept for so long that nobody reaches. One that a
 /// person made or named stays.
 #[must_use]
-pub fn fate(server: &ElectrumServer, kept: SignedDuration, now: Timestamp) -> Option<Fate> {
+pub fn fate(server: &ElectrumServer, unseen: Span, now: Timestamp) -> Option<Fate> {
     let status = server.status.as_ref()?;
+    let kept = SignedDuration::try_from(Duration::from(unseen)).unwrap_or(SignedDuration::MAX);
     let silent = silent_since(status).map(|since| now.duration_since(since));
     let stays = !is_ours(server) || server.labels().get(names::NAMED).is_some_and(|named| named == "true");
     let down = status.reachability.as_ref().is_some_and(|reach| reach.state == State::Unreachable);
@@ -35,12 +38,11 @@ pub fn fate(server: &ElectrumServer, kept: SignedDuration, now: Timestamp) -> Op
     if is_stale && !stays && silent.is_some_and(|silent| silent >= kept) {
         return Some(Fate::Delete);
     }
-    let days = kept.as_hours() / 24;
     let wanted = is_stale.then(|| {
         let message = if stays {
             "nobody reaches it; it stays, since a person named it".to_owned()
         } else {
-            format!("nobody reaches it; it is forgotten after {days} days of that")
+            format!("nobody reaches it; it is forgotten after {unseen} of that")
         };
         Said { of: STALE, holds: Holds::True, reason: "Unseen", message }.after(
             &status.conditions,
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn who_is_silent_is_marked_and_then_forgotten_but_for_whom_people_named() {
-        let kept = SignedDuration::from_hours(20 * 24);
+        let kept = Span::from_days(20);
         let server = |ours: bool, named: bool, state: &str| -> ElectrumServer {
             serde_json::from_value(json!({
                 "apiVersion": "electrumobservatory.org/v1alpha1", "kind": "ElectrumServer",
@@ -75,7 +77,10 @@ mod tests {
         let after = |days: i64| Timestamp::from_second(days * 86_400).expect("a time");
         let marked = |fate: Option<Fate>| matches!(fate, Some(Fate::Mark(Some(_))));
         assert_eq!(fate(&server(true, false, "Unreachable"), kept, after(9)), None);
-        assert!(marked(fate(&server(true, false, "Unreachable"), kept, after(11))));
+        let Some(Fate::Mark(Some(stale))) = fate(&server(true, false, "Unreachable"), kept, after(11)) else {
+            panic!("half of it is over");
+        };
+        assert_eq!(stale.message, "nobody reaches it; it is forgotten after 20d of that");
         assert_eq!(fate(&server(true, false, "Unreachable"), kept, after(21)), Some(Fate::Delete));
         assert!(marked(fate(&server(true, true, "Unreachable"), kept, after(21))), "a person named it");
         assert!(marked(fate(&server(false, false, "Unreachable"), kept, after(21))), "a person made it");

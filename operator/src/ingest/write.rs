@@ -7,7 +7,7 @@ use crds::{ElectrumServer, ElectrumServerStatus, ScanCampaign, adopts, belongs};
 use electrum::Host;
 use fleet::{Uptime, schedule::Subject};
 use futures_util::{StreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::{Api, ResourceExt as _};
 use scanner::discovery::Exclusions;
 use serde_json::{Value, json};
@@ -155,8 +155,7 @@ pub(super) async fn forget(
     campaign: &ScanCampaign,
     now: Timestamp,
 ) -> Result<Vec<String>, Error> {
-    let kept: std::time::Duration = campaign.spec.retention.unseen_servers.into();
-    let kept = SignedDuration::try_from(kept).unwrap_or(SignedDuration::MAX);
+    let unseen = campaign.spec.retention.unseen_servers;
     let campaigns = context.campaigns.state();
     let adopts = adopts(campaign, campaigns.iter().filter_map(|each| each.0.as_ref().ok()));
     let servers = context.servers.state();
@@ -164,7 +163,7 @@ pub(super) async fn forget(
         .iter()
         .filter_map(|each| each.0.as_ref().ok())
         .filter(|server| belongs(server, campaign, adopts));
-    let fates: Vec<_> = servers.filter_map(|server| Some((server, fate(server, kept, now)?))).collect();
+    let fates: Vec<_> = servers.filter_map(|server| Some((server, fate(server, unseen, now)?))).collect();
     let api: Api<ElectrumServer> = servers_of(context, campaign);
     let mut deleted = Vec::new();
     for (server, fate) in fates {

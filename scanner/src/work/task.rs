@@ -12,7 +12,7 @@ use std::{
 use electrum::{Endpoint, Host};
 use fleet::{
     FleetError,
-    schedule::{Claim, Fenced, Lane, MOST_RECORD, Report, Schedule, Subject},
+    schedule::{Claim, Fenced, Lane, MOST_RECORD, Report, Schedule},
 };
 use jiff::Timestamp;
 use model::{Outcome, Purpose, Visit};
@@ -103,12 +103,10 @@ impl Told {
 pub(super) async fn attend<S: Schedule + 'static>(
     worker: &Worker<S>,
     held: &Held,
-    host: &Host,
 ) -> Result<Attended, FleetError> {
     let claim = &held.claim;
     let Ok(entry) = serde_json::from_slice::<Entry>(&claim.listing) else {
-        let key = Subject::Server(host.clone()).to_string();
-        return Err(FleetError::Spoilt { key, reason: "no listing of a server".to_owned() });
+        return drop_spoilt(worker, held).await;
     };
     let mut acquaintance: Acquaintance = serde_json::from_slice(&claim.record).unwrap_or_default();
     let origin = entry.origin();
@@ -145,6 +143,18 @@ pub(super) async fn attend<S: Schedule + 'static>(
             break;
         }
     }
+    Ok(Attended::Done)
+}
+
+/// A server whose listing nobody can read can be visited by nobody, and while it is due nobody is done. It goes, until
+/// somebody tells of it again.
+async fn drop_spoilt<S: Schedule + 'static>(worker: &Worker<S>, held: &Held) -> Result<Attended, FleetError> {
+    let subject = &held.claim.subject;
+    let spoilt = FleetError::Spoilt { key: subject.to_string(), reason: "no listing of a server".to_owned() };
+    worker.metrics.redis_failed(spoilt.class());
+    tracing::warn!("{spoilt}: taken off the schedule");
+    worker.persist(|| worker.schedule.retire(std::slice::from_ref(subject))).await?;
+    held.end();
     Ok(Attended::Done)
 }
 

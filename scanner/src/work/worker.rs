@@ -252,8 +252,8 @@ impl<S: Schedule + 'static> Worker<S> {
         // However it ends, or it would be extended for ever.
         let _kept = Kept { worker: &self, token: held.claim.token };
         let done = match &held.claim.subject {
-            Subject::Server(host) => {
-                attend(&self, &held, host).await.map(|attended| due_again(&self, &held, attended))
+            Subject::Server(_) => {
+                attend(&self, &held).await.map(|attended| due_again(&self, &held, attended))
             }
             Subject::Campaign => self.look_for_more(&held.claim).await,
         };

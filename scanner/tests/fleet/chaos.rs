@@ -59,7 +59,9 @@ async fn whatever_is_killed_stopped_or_cut_every_server_is_visited_in_time_and_b
     let plan = Plan::from_environment();
     let port = redis::free_port();
     let witness = Witness::listen(port).await;
-    let mut server = redis::Server::with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    let mut server =
+        redis::Server::with(redis::Program::Debian, &["--appendonly", "yes", "--appendfsync", "always"])
+            .await;
     let relay = Relay::to(server.port()).await;
     let seeds: Vec<String> = (0..plan.servers).map(|n| format!("tcp://{}:{port}", address(n))).collect();
     let spec = format!(

@@ -11,7 +11,7 @@ use super::super::{
     Class, Denied, FIRST_QUIET, LONGEST_QUIET, Politeness, Spacings,
     accounts::{Accounts, Sought},
 };
-use super::support::Server;
+use super::support::{Program, Server};
 
 #[derive(Clone, Debug)]
 enum Done {
@@ -151,8 +151,22 @@ impl Both {
 
 #[test]
 fn the_script_answers_as_the_ledger_does() {
+    compare(Program::Debian);
+}
+
+#[test]
+fn so_it_does_in_redis_6_2() {
+    compare(Program::Oldest);
+}
+
+#[test]
+fn so_it_does_in_valkey() {
+    compare(Program::Valkey);
+}
+
+fn compare(program: Program) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let server = runtime.block_on(Server::start());
+    let server = runtime.block_on(Server::of(program));
     let redis = server.redis();
     proptest!(ProptestConfig::with_cases(150), |(politeness in politeness(), doings in doings())| {
         runtime.block_on(async {

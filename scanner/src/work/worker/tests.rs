@@ -114,3 +114,28 @@ async fn a_claim_whose_task_ends_without_a_word_is_not_kept_for_ever() {
     tasks.shutdown().await;
     assert_eq!(worker.held().len(), 0);
 }
+
+#[tokio::test]
+async fn a_server_whose_listing_cannot_be_read_is_dropped_and_nobody_waits_for_it() {
+    let worker = worker(&[(1, Lane::Liveness), (2, Lane::Liveness)], 1).await;
+    let spoilt = |last| Enrolment {
+        subject: Subject::Server(host(last)),
+        listing: b"{\"order\":".to_vec(),
+        lanes: vec![(Lane::Deep, Duration::ZERO)],
+    };
+    worker.schedule.enrol(&[spoilt(2), spoilt(3)]).await.expect("enrolled");
+    let mut tasks = JoinSet::new();
+    worker.take_on(&mut tasks).await.expect("claims");
+    assert_eq!(tasks.len(), 3);
+    tasks.join_all().await;
+    let (left, _) = worker.schedule.subjects(0).await.expect("a page");
+    assert_eq!(left.iter().map(|(subject, _)| subject).collect::<Vec<_>>(), [&Subject::Server(host(1))]);
+    let status = worker.schedule.status().await.expect("a status");
+    assert_eq!(status.lanes.iter().map(|lane| lane.subjects).sum::<u64>(), 1, "in no lane");
+    assert_eq!(status.stale, 0, "nobody did anything wrong");
+    let told = worker.metrics.text().expect("metrics");
+    assert!(
+        told.lines().any(|line| line.contains("errors_total{class=\"spoilt\"") && line.ends_with(" 2")),
+        "{told}"
+    );
+}
