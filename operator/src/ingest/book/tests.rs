@@ -58,7 +58,7 @@ fn name_of(book: &mut Book, at: &str) -> Option<String> {
 #[test]
 fn what_is_made_of_a_server_is_known_again() {
     let made = ours(&campaign("main"), "a.example", &named());
-    assert!(is_ours(&made) && belongs(&made, &campaign("main"), false));
+    assert!(names::is_ours(&made) && belongs(&made, &campaign("main"), false));
     let owner = &made.metadata.owner_references.as_ref().expect("an owner")[0];
     assert_eq!((owner.kind.as_str(), owner.uid.as_str()), ("ScanCampaign", "u-1"));
     let mut book = learnt(&[made]);
@@ -144,7 +144,8 @@ fn who_wishes_to_be_left_alone_is_by_name_by_address_and_by_itself() {
     assert!(is_excluded(&a, shy.entry(&a), &Exclusions::default()));
     let ip = "192.0.2.7".parse().expect("an address");
     let mut entry = Entry::default();
-    entry.server.now.addresses = vec![Address { ip, asn: None, organisation: None, country: None }];
+    entry.server.now.addresses =
+        vec![Address { ip, asn: None, organisation: None, country: None, location: None }];
     assert!(is_excluded(&a, &entry, &excluding("192.0.2.0/24")), "by where its name led");
     assert!(!is_excluded(&a, &entry, &excluding("198.51.100.0/24")));
 }
