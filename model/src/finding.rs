@@ -135,6 +135,12 @@ impl Digest {
     pub fn of_record(record: &Recorded) -> Self {
         Self(record.sha256())
     }
+
+    /// Whether it begins with these bytes: people copy no more of a digest than they must.
+    #[must_use]
+    pub fn begins_with(&self, bytes: &[u8]) -> bool {
+        self.0.starts_with(bytes)
+    }
 }
 
 impl fmt::Display for Digest {

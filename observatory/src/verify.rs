@@ -1,9 +1,10 @@
 //! `observatory verify`: the proof behind a finding, replayed from the archive for a reader who trusts nobody.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, str::FromStr};
 
-use analyzer::truth::verify::{Verdict, Verification, verify};
+use analyzer::truth::verify::{Help, Verdict, Verification, verify};
 use clap::Args;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use electrum::text::printable;
 use futures_util::TryStreamExt as _;
 use model::{Archive, Visit, archive::ArchiveError, finding::Digest};
@@ -16,45 +17,103 @@ const LONGEST: usize = 400;
 /// Replay the proof behind a finding, step by step, from the bytes in the archive.
 ///
 /// DIGEST is one that a finding names: of an exchange (SHA-256 of the SHA-256 of its request and that of its response),
-/// of a message that nobody asked for, of a visit's line, or of a certificate.
+/// of a message that nobody asked for, of a visit's line, or of a certificate. Its first twelve digits will do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  observatory verify 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b --archive archive")]
+  observatory verify 4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b --archive archive
+  observatory verify 4a5e1e4baab8 --archive archive")]
 pub(crate) struct Arguments {
-    /// The digest, in hex
+    /// The digest, or the beginning of it, in hex
     #[arg(value_name = "DIGEST")]
-    digest: Digest,
+    digest: Beginning,
     /// The archive: a directory or a URL
     #[arg(long, value_name = "DIR|URL", default_value = "archive")]
     archive: String,
 }
 
-/// Runs the command.
+/// The beginning of a digest: as much as tells it from all others.
+#[derive(Clone, Debug)]
+struct Beginning(Vec<u8>);
+
+impl FromStr for Beginning {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes =
+            HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| (6..=32).contains(&bytes.len()));
+        bytes
+            .map(Self)
+            .ok_or("a digest is 64 hexadecimal digits, of which at least 12 are needed, and an even number")
+    }
+}
+
+/// What has a digest.
+enum Found {
+    /// An exchange, or a message that nobody asked for.
+    Said(Digest),
+    /// Something else, described.
+    Beside(String),
+}
+
+/// Runs the command. What is looked for is kept, and of other visits what helps, never the archive.
 ///
 /// # Errors
 /// [`Usage`] where the archive holds nothing of that digest; else what kept it from being read.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let archive = Archive::open(&arguments.archive)?;
-    let visits = visits(&archive).await?;
-    let text = match verify(arguments.digest, &visits) {
-        Some(verification) => steps(&verification, arguments.digest),
-        None => visits.iter().find_map(|visit| beside(visit, arguments.digest)).ok_or_else(|| {
-            Usage(format!("nothing in {} has the digest {}", arguments.archive, arguments.digest))
-        })?,
+    let mut holder = None;
+    each(&archive, |visit| {
+        holder = find(&visit, &arguments.digest).map(|found| (found, visit));
+        holder.is_none()
+    })
+    .await?;
+    let nothing = || Usage(format!("nothing in {} has that digest", arguments.archive));
+    let text = match holder.ok_or_else(nothing)? {
+        (Found::Beside(text), _) => text,
+        (Found::Said(digest), holder) => {
+            let help = Help::with(digest, &holder);
+            let mut visits = vec![holder];
+            if help != Help::default() {
+                each(&archive, |mut visit| {
+                    if visit != visits[0] {
+                        help.cut(&mut visit);
+                        visits.extend(Some(visit).filter(|visit| !visit.exchanges.is_empty()));
+                    }
+                    true
+                })
+                .await?;
+            }
+            verify(digest, &visits).map(|verification| steps(&verification, digest)).ok_or_else(nothing)?
+        }
     };
     Ok(output::result(&text)?)
 }
 
-async fn visits(archive: &Archive) -> anyhow::Result<Vec<Visit>> {
-    let mut visits = Vec::new();
+/// Shows the visits of an archive, as long as more are wanted.
+async fn each(archive: &Archive, mut wants_more: impl FnMut(Visit) -> bool) -> anyhow::Result<()> {
     let mut read = std::pin::pin!(archive.read());
     loop {
         match read.try_next().await {
-            Ok(None) => return Ok(visits),
-            Ok(Some(visit)) => visits.push(visit),
+            Ok(None) => return Ok(()),
+            Ok(Some(visit)) => {
+                if !wants_more(visit) {
+                    return Ok(());
+                }
+            }
             Err(error @ ArchiveError::Spoilt { .. }) => output::note(&format!("archive: {error}")),
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// What of a visit has a digest that begins so.
+fn find(visit: &Visit, beginning: &Beginning) -> Option<Found> {
+    let is_it = |digest: &Digest| digest.begins_with(&beginning.0);
+    let asked = visit.exchanges.iter().map(Digest::of_exchange);
+    let heard = visit.unasked.first.iter().map(|heard| Digest::of_record(&heard.line));
+    match asked.chain(heard).find(is_it) {
+        Some(digest) => Some(Found::Said(digest)),
+        None => beside(visit, is_it).map(Found::Beside),
     }
 }
 
@@ -87,12 +146,12 @@ fn steps(verification: &Verification<'_>, digest: Digest) -> String {
 }
 
 /// What else has a digest: a whole visit, a certificate.
-fn beside(visit: &Visit, digest: Digest) -> Option<String> {
-    if Digest::of_visit(visit).ok()? == digest {
+fn beside(visit: &Visit, is_it: impl Fn(&Digest) -> bool) -> Option<String> {
+    if is_it(&Digest::of_visit(visit).ok()?) {
         return Some(format!("{}This is the digest of the whole visit.\n", heading(visit)));
     }
     let chain = visit.tls.iter().flat_map(|tls| &tls.chain);
-    let certificate = chain.into_iter().find(|der| Digest::of_bytes(der.as_bytes()) == digest)?;
+    let certificate = chain.into_iter().find(|der| is_it(&Digest::of_bytes(der.as_bytes())))?;
     let described = electrum::tls::describe(certificate.as_bytes()).ok()?;
     Some(format!(
         "{}This is the digest of a certificate that was shown.\nsubject:    {}\nissuer:     {}\nvalid from: {}\nkey:        {} (SHA-256 {})\n",

@@ -104,6 +104,7 @@ fn a_finding_is_proved_to_whoever_has_the_archive() -> anyhow::Result<()> {
 
     let proof = must(&["verify", digest, "--archive", &archive])?;
     ensure!(proof.contains("FAILS") && proof.contains("Verdict: what it said is not so."), "{proof}");
+    ensure!(must(&["verify", &digest[..12], "--archive", &archive])? == proof, "twelve digits will do");
     let nothing = observatory(&["verify", &"0".repeat(64), "--archive", &archive])?;
     ensure!(nothing.status.code() == Some(2), "{nothing:?}");
 

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{BlockHash, Txid};
-use electrum::{Host, proof::Utxo};
+use electrum::{
+    Host,
+    proof::{ScriptHash, Utxo},
+};
 use model::{Visit, finding::Digest};
 
 use super::{outputs::worth, voices::Voices};
@@ -53,11 +56,55 @@ impl Verification<'_> {
     }
 }
 
+/// What of other visits helps to replay the proofs behind an exchange. An archive is larger than memory; this is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Help {
+    transactions: BTreeSet<Txid>,
+    script: Option<ScriptHash>,
+    height: Option<u32>,
+}
+
+impl Help {
+    /// What helps with an exchange of a visit.
+    #[must_use]
+    pub fn with(digest: Digest, visit: &Visit) -> Self {
+        let reading = Reading::of(visit);
+        let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) else {
+            return Self::default();
+        };
+        Self {
+            transactions: transactions(&proof::outputs(turn).unwrap_or_default()),
+            script: turn.script(),
+            height: proof::header(turn).map(|(height, _)| height),
+        }
+    }
+
+    /// Leaves of a visit what helps.
+    pub fn cut(&self, visit: &mut Visit) {
+        let reading = Reading::of(visit);
+        let mut helps = reading.turns.iter().map(|turn| self.is_in(turn)).collect::<Vec<_>>().into_iter();
+        visit.exchanges.retain(|_| helps.next().unwrap_or_default());
+    }
+
+    fn is_in(&self, turn: &Turn<'_>) -> bool {
+        let is_wanted =
+            |transaction: bitcoin::Transaction| self.transactions.contains(&transaction.compute_txid());
+        (self.script.is_some() && turn.script() == self.script)
+            || (self.height.is_some() && proof::header(turn).map(|(height, _)| height) == self.height)
+            || (!self.transactions.is_empty() && proof::whole(turn).is_some_and(is_wanted))
+    }
+}
+
+/// The transactions that these outputs are of.
+fn transactions(outputs: &[Utxo]) -> BTreeSet<Txid> {
+    outputs.iter().map(|output| output.outpoint.txid).collect()
+}
+
 /// Replays the proofs that rest on an exchange, or on a message that nobody asked for. None where no visit holds one
 /// with this digest.
 ///
-/// `visits` are the one that holds it and any others that may help: their transactions prove themselves, and their
-/// histories of the same script are compared with this one.
+/// `visits` are the one that holds it and any others of which there is [`Help`]: their transactions prove themselves, and
+/// their histories of the same script are compared with this one.
 #[must_use]
 pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
     let holds = |visit: &&Visit| {
@@ -82,7 +129,7 @@ pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
 /// What the outputs of an answer are worth by their transactions, as far as anybody handed those out.
 fn values<'v>(turn: &Turn<'v>, visits: &[Reading<'v>]) -> Vec<Proof<'v>> {
     let outputs = proof::outputs(turn).unwrap_or_default();
-    let wanted: BTreeSet<Txid> = outputs.iter().map(|output| output.outpoint.txid).collect();
+    let wanted = transactions(&outputs);
     let handed_out = visits.iter().flat_map(|visit| &visit.turns).filter_map(|turn| {
         let transaction = proof::whole(turn)?;
         Some((transaction.compute_txid(), Proven::new(&transaction, turn.digest())))

@@ -55,3 +55,26 @@ fn a_stranger_can_replay_what_an_exchange_rests_on() {
     let step = replayed.proofs[1].failure().expect("it fails");
     assert!(step.expected.to_string().ends_with("as 1 other hosts"), "{step:?}");
 }
+
+#[test]
+fn what_does_not_help_is_not_needed() {
+    let world = World::new();
+    let honest = |number: u8| visit(&format!("10.0.{number}.1"), 0, Purpose::Deep, world.honest());
+    let other = json!(serialize_hex(&mine(&world.headers[0], [9; 32])));
+    for lie in [world.lying("C2", 1, &other), world.lying("S4", 1, &json!([])), world.honest()] {
+        let all: Vec<Visit> =
+            [visit(SUSPECT, 0, Purpose::Deep, lie)].into_iter().chain((0..6).map(honest)).collect();
+        let mut spared = 0;
+        for exchange in &all[0].exchanges {
+            let digest = Digest::of_exchange(exchange);
+            let help = Help::with(digest, &all[0]);
+            let mut few = all.clone();
+            few[1..].iter_mut().for_each(|visit| help.cut(visit));
+            spared += few.iter().map(|visit| all[0].exchanges.len() - visit.exchanges.len()).sum::<usize>();
+            let proofs =
+                |visits: &[Visit]| format!("{:?}", verify(digest, visits).expect("it is there").proofs);
+            assert_eq!(proofs(&few), proofs(&all));
+        }
+        assert!(spared > 0);
+    }
+}
