@@ -6,9 +6,11 @@ RUN apt-get update && apt-get install -yq --no-install-recommends gcc libc6-dev 
 WORKDIR /src
 COPY . .
 # Paths of the build say nothing to anybody, and would make every build another.
-ENV CARGO_INCREMENTAL=0 RUSTFLAGS="--remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=cargo"
+# Static programs need nothing beside them.
+ENV CARGO_INCREMENTAL=0 RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=cargo"
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --workspace --bins && image/root.sh target/release /image
+    host=$(rustc -vV | sed -n "s/^host: //p") && \
+    cargo build --release --locked --workspace --bins --target "$host" && image/root.sh "target/$host/release" /image
 
 FROM scratch
 ARG VERSION=0.1.0

