@@ -1,23 +1,24 @@
 #!/bin/sh
-# Puts together what the image holds: the four programs, the libraries that they are linked with, and nothing else, not
-# even a shell. Usage: image/root.sh DIRECTORY-OF-PROGRAMS ROOT
+# Puts together what the image holds: the four programs, which need nothing beside them, and nothing else, not even a shell.
+# Usage: image/root.sh DIRECTORY-OF-PROGRAMS ROOT
 set -eu
 programs=$1 root=$2
 names='operator scanner analyzer observatory'
 for name in $names; do
 	[ -f "$programs/$name" ] || {
-		echo "image/root.sh: there is no $name in $programs: cargo build --release --workspace --bins" >&2
+		echo "image/root.sh: there is no $name in $programs: make image" >&2
 		exit 1
 	}
+	if ldd "$programs/$name" 2>/dev/null | grep -q '=>'; then
+		echo "image/root.sh: $name needs libraries that no image has: RUSTFLAGS=\"-C target-feature=+crt-static\"" >&2
+		exit 1
+	fi
 done
 umask 022
 rm -rf "$root"
 mkdir -p "$root/usr/local/bin" "$root/etc" "$root/usr/share/doc/electrum-observatory"
 for name in $names; do
 	install -m 0755 "$programs/$name" "$root/usr/local/bin/$name"
-	ldd "$programs/$name" | grep -o '/[^ ]*' | while read -r library; do
-		install -D -m 0755 "$(readlink -f "$library")" "$root$library"
-	done
 done
 # Names are looked up as in the container's own files, and then by DNS.
 echo 'hosts: files dns' > "$root/etc/nsswitch.conf"
