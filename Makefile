@@ -46,7 +46,7 @@ prometheus: ## install what watches the workers of a fleet, for tests: Prometheu
 chaos: redis ## workers, Redis and the network die for a quarter of an hour, and 5,000 servers are visited in time
 	CHAOS_SERVERS=5000 CHAOS_SECONDS=900 cargo test --release --locked -p scanner --test fleet -- --nocapture chaos
 
-e2e: cluster redis ## the whole way, with the real programs: a campaign is applied, judged, suspended, resumed and deleted
+e2e: cluster redis prometheus ## the whole way, with the real programs: a campaign is applied, judged, suspended, resumed and deleted
 	cargo build --workspace --bins --locked
 	cargo test -p e2e --locked -- --nocapture
 

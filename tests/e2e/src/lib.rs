@@ -2,6 +2,7 @@
 //! Everything runs as a process of its own, from the programs as they were built, and ends with the test. It decides
 //! nothing about what is right: that is for the tests.
 
+pub mod monitor;
 pub mod net;
 pub mod permissions;
 pub mod process;

@@ -1,6 +1,6 @@
 //! A cluster with the definitions, the operator as its role allows it, and nodes that run the programs as they were built.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, process::Stdio};
 
 use cluster::{
     Cluster, Kubelet, User,
@@ -9,12 +9,14 @@ use cluster::{
 use serde_json::Value;
 
 use crate::{
-    Store,
+    Store, monitor,
     permissions::Table,
     process::{Process, program, programs},
 };
 
 const IMAGE: &str = "observatory:test";
+/// The port of scanners.
+const METRICS: u16 = 8080;
 /// Lines of each log that a test that failed shows.
 const LINES: usize = 25;
 /// How the names of roles begin that are ours.
@@ -28,6 +30,8 @@ pub struct Site {
     /// What stands in for its nodes.
     pub kubelet: Kubelet,
     account: User,
+    /// Where the operator is scraped.
+    pub address: SocketAddr,
     arguments: Vec<String>,
     operator: Process,
     folder: tempfile::TempDir,
@@ -53,9 +57,11 @@ impl Site {
         let places = places.display().to_string();
         let arguments =
             ["run", "--image", IMAGE, "--redis", &store.url(), "--geoip", &places, "--grace-seconds", "15"];
-        let arguments = arguments.map(str::to_owned).to_vec();
+        let mut arguments = arguments.map(str::to_owned).to_vec();
+        let address = monitor::free();
+        arguments.extend(["--listen".to_owned(), address.to_string()]);
         let operator = start(&account, &arguments, "operator-0", &folder);
-        Self { cluster, kubelet, account, arguments, operator, folder }
+        Self { cluster, kubelet, account, address, arguments, operator, folder }
     }
 
     /// kubectl, as administrator.
@@ -96,6 +102,16 @@ impl Site {
         // The last line may be half written.
         let lines = audit.rfind('\n').map_or("", |end| &audit[..end]);
         Table::new(&roles, lines).expect("events")
+    }
+
+    /// Where the pods of scanners are scraped.
+    pub async fn scanners(&self) -> Vec<SocketAddr> {
+        let pods = self.list("pods").await.into_iter();
+        let scanners =
+            pods.filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "scanner");
+        let address =
+            |pod: Value| Some(SocketAddr::new(pod["status"]["podIP"].as_str()?.parse().ok()?, METRICS));
+        scanners.filter_map(address).collect()
     }
 
     /// Applies what a person would have in a file.
@@ -143,7 +159,7 @@ fn last(log: &str) -> &str {
 fn start(account: &User, arguments: &[String], name: &str, folder: &tempfile::TempDir) -> Process {
     let log = fs::File::options().create(true).append(true).open(folder.path().join("operator.log"));
     let mut command = program("operator");
-    command.args(arguments).args(["--identity", name, "--listen", "127.0.0.1:0"]);
+    command.args(arguments).args(["--identity", name]);
     command.env("KUBECONFIG", account.kubeconfig()).stdout(Stdio::null()).stderr(log.expect("a log"));
     Process::start(&mut command)
 }

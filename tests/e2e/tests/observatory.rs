@@ -2,10 +2,19 @@
 //! appear, the analyzer runs as its CronJob says, and what is held against whom is what is true. Then all that may happen to
 //! a campaign happens to it, until nothing is left; and nobody asked, or was allowed, more than that took.
 
-use std::{collections::BTreeMap, env, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+};
 
 use cluster::eventually;
-use e2e::{Net, Site, Store, net::Truth, permissions::Table, site::processes};
+use e2e::{
+    Net, Site, Store,
+    monitor::{Monitor, Query},
+    net::Truth,
+    permissions::Table,
+    site::processes,
+};
 use serde_json::Value;
 
 /// At least one server of each kind that the scenario has.
@@ -72,7 +81,7 @@ async fn until(site: &Site, name: &str, status: &str, reason: &str) {
 }
 
 /// Waits longer than [`eventually`] does: for what takes some rounds of visits and analyses.
-async fn patiently<T>(what: &str, minutes: usize, check: impl AsyncFn() -> Result<T, String>) -> T {
+async fn patiently<T>(what: &str, minutes: usize, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
     let mut last = String::new();
     for _ in 0..minutes * 60 {
         match check().await {
@@ -160,12 +169,52 @@ async fn from_a_campaign_to_suspicion_and_back_to_nothing() {
     assert!(number(&told, "/status/analysis/summary/dishonest") > Some(0), "{told:#}");
     assert!(number(&told, "/status/counts/known") >= i64::try_from(truths.len()).ok(), "{told:#}");
 
+    what_dashboards_ask_is_answered(&site).await;
     it_rests_and_goes_on(&site, &store).await;
     who_asks_is_left_alone(&site, &truths).await;
     everybody_is_visited_once(&site).await;
     who_is_gone_is_forgotten(&site).await;
     nothing_is_left(&site, &store).await;
     what_is_allowed_is_what_was_asked(&site.permissions().await);
+}
+
+/// Panels of what does not happen here: this campaign has no canary, no list has too much, and no watch breaks.
+const QUIET: [&str; 3] = ["fleet: Canaries", "fleet: Turned away", "operator: Broken watches"];
+
+/// A Prometheus that scrapes this run finds something for every panel of every dashboard, and evaluates every alert.
+#[expect(clippy::print_stdout, reason = "the counts are what people look at")]
+async fn what_dashboards_ask_is_answered(site: &Site) {
+    let scanners = site.scanners().await;
+    assert_eq!(scanners.len(), 2);
+    let monitor = Monitor::start(site.address, &scanners);
+    eventually("Prometheus answers", async || monitor.ask("vector(1)").ok()).await;
+    let servers = servers(site).await;
+    let liar =
+        servers.iter().find(|(_, server)| number(server, "/status/suspicion/score") >= Some(THRESHOLD));
+    let (liar, _) = liar.expect("there are some");
+    let queries = Query::all();
+    let mut empty: BTreeSet<&str> = queries.iter().map(|query| &*query.panel).collect();
+    let panels = empty.len();
+    patiently("every panel shows something", 2, async || {
+        let mut shown = Vec::new();
+        for query in queries.iter().filter(|query| empty.contains(&*query.panel)) {
+            let values = monitor.ask(&query.chosen("regtest", "here", liar)).expect("it can be asked");
+            if values.iter().any(|value| value != "NaN") {
+                shown.push(&*query.panel);
+            }
+        }
+        empty.retain(|panel| !shown.contains(panel));
+        if empty.iter().all(|panel| QUIET.contains(panel)) { Ok(()) } else { Err(format!("not {empty:?}")) }
+    })
+    .await;
+    let alerts = monitor.ask("sum(prometheus_rule_group_rules)").expect("it scrapes itself");
+    let failed = monitor.ask("sum(prometheus_rule_evaluation_failures_total)").expect("and tells");
+    assert!(alerts != ["0"] && failed == ["0"], "{failed:?} evaluations of {alerts:?} alerts failed");
+    println!(
+        "{} queries of {panels} panels and {} alerts; nothing in {empty:?}",
+        queries.len(),
+        alerts.concat()
+    );
 }
 
 fn scanners(store: &Store) -> usize {
