@@ -47,30 +47,16 @@ impl FromStr for Beginning {
     }
 }
 
-/// What has a digest.
-enum Found {
-    /// An exchange, or a message that nobody asked for.
-    Said(Digest),
-    /// Something else, described.
-    Beside(String),
-}
-
 /// Runs the command. What is looked for is kept, and of other visits what helps, never the archive.
 ///
 /// # Errors
 /// [`Usage`] where the archive holds nothing of that digest; else what kept it from being read.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let archive = Archive::open(&arguments.archive)?;
-    let mut holder = None;
-    each(&archive, |visit| {
-        holder = find(&visit, &arguments.digest).map(|found| (found, visit));
-        holder.is_none()
-    })
-    .await?;
+    let is_it = |digest: &Digest| digest.begins_with(&arguments.digest.0);
     let nothing = || Usage(format!("nothing in {} has that digest", arguments.archive));
-    let text = match holder.ok_or_else(nothing)? {
-        (Found::Beside(text), _) => text,
-        (Found::Said(digest), holder) => {
+    let text = match first(&archive, |visit| said(visit, is_it)).await? {
+        Some((digest, holder)) => {
             let help = Help::with(digest, &holder);
             let mut visits = vec![holder];
             if help != Help::default() {
@@ -85,8 +71,24 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
             verify(digest, &visits).map(|verification| steps(&verification, digest)).ok_or_else(nothing)?
         }
+        // The digest of a visit takes writing it: only where nothing that was said has this one.
+        None => first(&archive, |visit| beside(visit, is_it)).await?.ok_or_else(nothing)?.0,
     };
     Ok(output::result(&text)?)
+}
+
+/// What is found first, and the visit in which it is.
+async fn first<T>(
+    archive: &Archive,
+    look: impl Fn(&Visit) -> Option<T>,
+) -> anyhow::Result<Option<(T, Visit)>> {
+    let mut found = None;
+    each(archive, |visit| {
+        found = look(&visit).map(|what| (what, visit));
+        found.is_none()
+    })
+    .await?;
+    Ok(found)
 }
 
 /// Shows the visits of an archive, as long as more are wanted.
@@ -106,15 +108,11 @@ async fn each(archive: &Archive, mut wants_more: impl FnMut(Visit) -> bool) -> a
     }
 }
 
-/// What of a visit has a digest that begins so.
-fn find(visit: &Visit, beginning: &Beginning) -> Option<Found> {
-    let is_it = |digest: &Digest| digest.begins_with(&beginning.0);
+/// An exchange, or a message that nobody asked for.
+fn said(visit: &Visit, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
     let asked = visit.exchanges.iter().map(Digest::of_exchange);
     let heard = visit.unasked.first.iter().map(|heard| Digest::of_record(&heard.line));
-    match asked.chain(heard).find(is_it) {
-        Some(digest) => Some(Found::Said(digest)),
-        None => beside(visit, is_it).map(Found::Beside),
-    }
+    asked.chain(heard).find(is_it)
 }
 
 /// The exchange and the steps of the proofs that rest on it.
