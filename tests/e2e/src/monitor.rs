@@ -1,21 +1,16 @@
 //! A real Prometheus that scrapes what a site runs, knows the chart's alerts, and answers what its dashboards ask.
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
-    process::Command,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::process::Process;
+use crate::process::{Process, free, tied};
 
 const DASHBOARDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboards");
 const ALERTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/electrum-observatory/files/alerts.yaml");
 /// What Grafana makes of a scrape interval of a second, and then some: machines are busy.
-const RATE_INTERVAL: &str = "30s";
+pub const RATE_INTERVAL: &str = "30s";
 
 /// A Prometheus.
 pub struct Monitor {
@@ -52,8 +47,8 @@ impl Monitor {
         });
         // JSON is YAML.
         fs::write(folder.path().join("prometheus.yml"), config.to_string()).expect("written");
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", "prometheus", "--log.level=error"]);
+        let mut command = tied("prometheus");
+        command.arg("--log.level=error");
         command.arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()));
         command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}"));
@@ -77,16 +72,6 @@ impl Monitor {
         let found: Vec<Value> = serde_json::from_slice(&asked.stdout).map_err(|error| error.to_string())?;
         Ok(found.iter().filter_map(|series| series["value"][1].as_str().map(str::to_owned)).collect())
     }
-}
-
-/// An address at which nobody listens.
-///
-/// # Panics
-/// Where there is none.
-#[must_use]
-pub fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("its number")
 }
 
 impl Query {

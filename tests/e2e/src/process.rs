@@ -1,6 +1,8 @@
 //! Programs that were built, as processes that do not outlive the test.
 
 use std::{
+    ffi::OsStr,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command},
 };
@@ -20,10 +22,25 @@ pub fn programs() -> PathBuf {
 pub fn program(name: &str) -> Command {
     let path = programs().join(name);
     assert!(path.is_file(), "there is no {}: cargo build --workspace --bins", path.display());
-    // Whoever kills the test kills its processes.
+    tied(path)
+}
+
+/// Any program: whoever kills the test kills its processes.
+#[must_use]
+pub fn tied(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(path);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
+}
+
+/// An address at which nobody listens.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn free() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("its number")
 }
 
 /// A process that is killed when it is dropped.

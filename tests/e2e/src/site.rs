@@ -9,9 +9,9 @@ use cluster::{
 use serde_json::Value;
 
 use crate::{
-    Store, monitor,
+    Store,
     permissions::Table,
-    process::{Process, program, programs},
+    process::{Process, free, program, programs},
 };
 
 const IMAGE: &str = "observatory:test";
@@ -58,7 +58,7 @@ impl Site {
         let arguments =
             ["run", "--image", IMAGE, "--redis", &store.url(), "--geoip", &places, "--grace-seconds", "15"];
         let mut arguments = arguments.map(str::to_owned).to_vec();
-        let address = monitor::free();
+        let address = free();
         arguments.extend(["--listen".to_owned(), address.to_string()]);
         let operator = start(&account, &arguments, "operator-0", &folder);
         Self { cluster, kubelet, account, address, arguments, operator, folder }

@@ -1,13 +1,10 @@
 //! A real Redis that keeps what it is told on disk.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use cluster::eventually;
 
-use crate::process::Process;
+use crate::process::{Process, free, tied};
 
 /// A redis-server on loopback, with an append-only file.
 pub struct Store {
@@ -22,9 +19,7 @@ impl Store {
     /// # Panics
     /// Where there is no redis-server.
     pub async fn start() -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = free.local_addr().expect("its number").port();
-        drop(free);
+        let port = free().port();
         let folder = tempfile::tempdir().expect("a folder");
         let store = Self { process: spawn(port, &folder), port, folder };
         store.answers().await;
@@ -68,8 +63,7 @@ impl Store {
 
 fn spawn(port: u16, folder: &tempfile::TempDir) -> Process {
     Process::start(
-        Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", "redis-server"])
+        tied("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--port", &port.to_string()])
             .current_dir(folder.path())
             .stdout(Stdio::null()),
