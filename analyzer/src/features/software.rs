@@ -15,7 +15,7 @@ pub(super) const VERSION: u32 = 1;
 /// Names that are remembered of one host, the latest ones.
 const MOST_ERAS: usize = 8;
 /// Visits of an era that are all read; of more only some, since they say the same.
-const ALL_READ: u32 = 64;
+const ALL_READ: u32 = 16;
 
 /// What a host called itself, one name after the other, and how it spoke meanwhile.
 #[derive(Clone, Debug, Default)]

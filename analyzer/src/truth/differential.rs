@@ -72,10 +72,7 @@ pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + 
         if total(dossier, factor) < LIMIT {
             return None;
         }
-        let compared: Vec<(Class, &Compared)> = dossier.twins.compared(factor).collect();
-        let (class, most) = compared
-            .iter()
-            .max_by(|(a, one), (b, other)| f64::total_cmp(&capital(*a, one), &capital(*b, other)))?;
+        let (class, most) = most(dossier, factor)?;
         let question = most.question?;
         let what = match class {
             Class::Service => "whether it answered was different",
@@ -97,13 +94,16 @@ pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + 
 pub(super) fn apart_by_address(server: &Server<'_>) -> Vec<Contradiction> {
     let mut all = Vec::new();
     for (factor, _, whom) in FACTORS {
-        let apart = server.hosts.iter().find(|(_, dossier)| total(dossier, factor) >= LIMIT);
-        let alike = server.hosts.iter().find(|(_, dossier)| {
-            let mut compared = dossier.twins.compared(factor).peekable();
-            compared.peek().is_some()
-                && compared.all(|(_, compared)| compared.series > 0 && compared.apart + compared.noisy == 0)
+        let apart = server.hosts.iter().find_map(|(host, dossier)| {
+            let (class, _) = most(dossier, factor).filter(|_| total(dossier, factor) >= LIMIT)?;
+            Some((host, dossier, class))
         });
-        let (Some((here, dossier)), Some((there, _))) = (apart, alike) else { continue };
+        let Some((here, dossier, class)) = apart else { continue };
+        let alike = server.hosts.iter().find(|(_, dossier)| {
+            let mut compared = dossier.twins.compared(factor).filter(|(of, _)| *of == class);
+            compared.any(|(_, compared)| compared.apart == 0 && compared.series > compared.noisy)
+        });
+        let Some((there, _)) = alike else { continue };
         let evidence = dossier.twins.compared(factor).flat_map(|(_, compared)| compared.evidence.clone());
         all.push(Contradiction {
             indicator: Indicator::new(14),
@@ -113,6 +113,14 @@ pub(super) fn apart_by_address(server: &Server<'_>) -> Vec<Contradiction> {
     }
     all.retain(|contradiction| !contradiction.evidence.is_empty());
     all
+}
+
+/// The class of questions that tells most of a factor.
+fn most(dossier: &Dossier, factor: Factor) -> Option<(Class, &Compared)> {
+    dossier
+        .twins
+        .compared(factor)
+        .max_by(|(a, one), (b, other)| f64::total_cmp(&capital(*a, one), &capital(*b, other)))
 }
 
 /// What all bets on a factor have together.

@@ -56,10 +56,9 @@ pub(super) enum Way {
 
 /// Days that a campaign lasts.
 const DAYS: u32 = 16;
-/// Light rounds of a day.
-const LIGHT_ROUNDS: u32 = 4;
-/// The days on which everybody is visited deeply: what changes in the scenarios changes on the tenth to twelfth.
-const DEEP_DAYS: [u32; 6] = [0, 1, 2, 3, 13, 15];
+/// The days on which everybody is visited deeply: what changes in the scenarios changes on the tenth to twelfth, and the
+/// fifth deep visit is the first that compares again what the first compared.
+const DEEP_DAYS: [u32; 5] = [0, 1, 2, 13, 15];
 /// The days on which servers are scanned over sockets, and how often each.
 const SCANNED_DAYS: [u32; 2] = [0, 13];
 const SCANS_A_DAY: u32 = 3;
@@ -152,14 +151,10 @@ pub(super) fn one(
 
 /// What a campaign sees that visits the world from within the process.
 fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<Collection> {
-    let light = (0..DAYS * LIGHT_ROUNDS).map(|number| Round {
-        begins: DAY / LIGHT_ROUNDS * number,
-        lasts: ROUND,
-        profile: Profile::Light,
-    });
+    let light = (0..DAYS).map(|day| Round { begins: DAY * day, lasts: ROUND, profile: Profile::Light });
     let deep = DEEP_DAYS.map(|day| Round {
         // Between two light ones.
-        begins: DAY * day + DAY / LIGHT_ROUNDS / 2,
+        begins: DAY * day + DAY / 2,
         lasts: ROUND,
         profile: Profile::Deep,
     });

@@ -31,6 +31,8 @@ const THIN: usize = 2;
 const ENOUGH: usize = 400;
 /// So few coins are scarce: change is spent again in the same block.
 const SCARCE: usize = 20;
+/// How often change goes back to where its coin was: that is how most addresses come to have a history.
+const RETURNED: f64 = 0.6;
 
 #[derive(Clone, Copy)]
 struct Coin {
@@ -38,6 +40,8 @@ struct Coin {
     value: u64,
     lock: Lock,
     script: ScriptHash,
+    /// Whether change may go back to its script. Those of miners and of the diary have histories of known lengths.
+    takes_change: bool,
 }
 
 /// Where an output's coin goes.
@@ -102,6 +106,7 @@ impl<'a> Economy<'a> {
             value,
             lock: miner,
             script,
+            takes_change: false,
         }));
     }
 
@@ -114,7 +119,7 @@ impl<'a> Economy<'a> {
     ) -> Option<Payment> {
         let inputs = self.inputs(errand, chance)?;
         let funds: u64 = inputs.iter().map(|coin| coin.value).sum();
-        let (mut outputs, change) = self.outputs(errand, funds, chance);
+        let (mut outputs, change) = self.outputs(errand, &inputs, funds, chance);
         let mut transaction = unsigned(&outputs);
         transaction.input = inputs.iter().map(|coin| spend(coin, chance)).collect();
         let fee = whole(climate::offer(usual, chance) * transaction.vsize() as f64);
@@ -124,7 +129,8 @@ impl<'a> Economy<'a> {
         let payment =
             Payment::new(transaction, inputs.iter().map(|coin| (coin.script, coin.value)).collect());
         for (output, (outpoint, script, value)) in outputs.iter().zip(payment.made()) {
-            let coin = Coin { outpoint, value, lock: output.lock, script };
+            let takes_change = !matches!(output.to, To::Script(_));
+            let coin = Coin { outpoint, value, lock: output.lock, script, takes_change };
             match output.to {
                 To::Script(number) => self.held[number].push_back(coin),
                 To::Somebody { .. } if value < SMALLEST => {}
@@ -164,7 +170,13 @@ impl<'a> Economy<'a> {
     }
 
     /// What is paid, and which of the outputs is the change that the fee comes out of.
-    fn outputs(&self, errand: &[Touch], funds: u64, chance: &mut Chance) -> (Vec<Output>, usize) {
+    fn outputs(
+        &self,
+        errand: &[Touch],
+        inputs: &[Coin],
+        funds: u64,
+        chance: &mut Chance,
+    ) -> (Vec<Output>, usize) {
         let (mut outputs, mut change_to) = (Vec::new(), None);
         for touch in errand {
             match *touch {
@@ -188,7 +200,10 @@ impl<'a> Economy<'a> {
         let change = change_to.map_or_else(
             || {
                 let at_once = self.purse.len() < SCARCE || chance.happens(0.12);
-                let lock = Lock::fresh(Kind::usual(chance), chance);
+                let lock = match inputs.first() {
+                    Some(coin) if coin.takes_change && chance.happens(RETURNED) => coin.lock,
+                    _ => Lock::fresh(Kind::usual(chance), chance),
+                };
                 Output { lock, value: rest, to: To::Somebody { at_once } }
             },
             |script| self.to_script(script, rest),

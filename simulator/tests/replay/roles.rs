@@ -60,8 +60,10 @@ fn ours(chain: &Chain, view: &View) -> anyhow::Result<Ours> {
         let has_address = |output: &bitcoin::TxOut| {
             bitcoin::Address::from_script(&output.script_pubkey, bitcoin::Network::Regtest).is_ok()
         };
-        let alike = transaction.input.iter().all(|input| !input.witness.is_empty())
-            && transaction.output.iter().all(has_address);
+        let alike = transaction.input.iter().all(|input| {
+            // As one key opens it: who signs with several puts an empty item first.
+            !input.witness.is_empty() && input.witness.iter().all(|item| !item.is_empty())
+        }) && transaction.output.iter().all(has_address);
         alike.then_some((*height, txid))
     };
     let (height, confirmed) =

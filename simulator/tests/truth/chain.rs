@@ -210,7 +210,7 @@ fn a_seed_means_the_same_chain_tomorrow() {
     let chain = generate(&small(1));
     let view = node(&chain, 0).view(end(&chain));
     let tip = crate::support::header(&view, view.height()).block_hash();
-    assert_eq!(tip.to_string(), "78f556c09b70643a0df2425aeed1af3c2dc9d35d8954b5577acd9c28dd1b7020");
+    assert_eq!(tip.to_string(), "1583bffa5dafde006105b779f14319e5ba696527bb20040ef7574310932c44a9");
 }
 
 #[test]
