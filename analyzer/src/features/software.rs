@@ -14,7 +14,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// Names that are remembered of one host, the latest ones.
 const MOST_ERAS: usize = 8;
-/// Visits of an era that are all read; of more only some, since they say the same.
+/// Visits of an era that ask more than usual and are all read; of more, and of the usual ones, only some, since they say
+/// the same.
 const ALL_READ: u32 = 16;
 
 /// What a host called itself, one name after the other, and how it spoke meanwhile.
@@ -34,6 +35,8 @@ pub struct Era {
     pub evidence: Evidence,
     /// Visits in it.
     visits: u32,
+    /// Those of them that asked more than usual.
+    unusual: u32,
     /// The exchange in which it said its name, and the visit that shows most of how it speaks.
     pub witnesses: Vec<Digest>,
     /// Exchanges in that visit.
@@ -59,6 +62,7 @@ impl Software {
                 since: reading.visit.started_at,
                 evidence: Evidence::default(),
                 visits: 0,
+                unusual: 0,
                 witnesses: greeting.iter().map(|(turn, _)| turn.digest()).collect(),
                 most: 0,
             });
@@ -78,10 +82,11 @@ impl Software {
 impl Era {
     fn take(&mut self, reading: &Reading<'_>, knowledge: &Knowledge) {
         self.visits = self.visits.saturating_add(1);
-        let usual = matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch);
+        let is_usual = matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch | Purpose::Twin(_));
+        self.unusual = self.unusual.saturating_add(u32::from(!is_usual));
         // The first, the fourth, the sixteenth.
         let is_read = (self.visits.is_power_of_two() && self.visits.trailing_zeros().is_multiple_of(2))
-            || (!usual && self.visits <= ALL_READ);
+            || (!is_usual && self.unusual <= ALL_READ);
         if !is_read {
             return;
         }

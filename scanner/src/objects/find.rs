@@ -119,7 +119,7 @@ async fn prove(
         let (place, header) = (place?, proof::header::decode(&header?).ok()?);
         proof::chain(&[header], chosen.height.into(), network).ok()?;
         let branch = Branch::parse(&place.merkle).ok()?;
-        let Chosen { candidate: Candidate { kind, script, txid }, height, history } = chosen;
+        let Chosen { candidate: Candidate { kind, script, txid }, height, history, is_unspent: _ } = chosen;
         proof::merkle::verify(txid, place.pos.into(), &branch, header.merkle_root).ok()?;
         let levels = u32::try_from(branch.depth()).ok()?;
         Some(Output { kind, script, txid, height, position: place.pos, levels, history })

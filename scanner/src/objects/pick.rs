@@ -34,6 +34,8 @@ const LONGEST: usize = 200;
 /// Transactions that the history of an object has at best: each is one that could be left out, and so many cost nobody
 /// anything.
 const WISHED: u32 = 20;
+/// Objects that nobody has spent, where there are so many: only of such do servers say what they are worth.
+const COINS: usize = 3;
 /// A history that some servers refuse to list (esplora's limit is 500), and others list without effort.
 const BUSY: std::ops::RangeInclusive<usize> = 501..=2_000;
 
@@ -90,11 +92,13 @@ pub(super) struct Chosen {
     pub(super) candidate: Candidate,
     pub(super) height: u32,
     pub(super) history: u32,
+    /// Whether nobody has spent it: who spends it would stand after it in the history of its script.
+    pub(super) is_unspent: bool,
 }
 
-/// For each type a candidate, of a transaction that no other type has if there is one, and then the one whose history is
-/// nearest to [`WISHED`]; and one that is busy, if any is. Who leaves out some transactions is found out by as many
-/// different ones as possible.
+/// For each type a candidate, of a transaction that no other type has if there is one, then one that is unspent until
+/// there are [`COINS`], and then the one whose history is nearest to [`WISHED`]; and one that is busy, if any is. Who
+/// leaves out some transactions is found out by as many different ones as possible.
 pub(super) fn choose(histories: Vec<(Candidate, Vec<Line>)>) -> (Vec<Chosen>, Option<Busy>) {
     let length = |history: &[Line]| u32::try_from(history.len()).unwrap_or(u32::MAX);
     let busy = histories.iter().find(|(_, history)| BUSY.contains(&history.len()));
@@ -103,15 +107,24 @@ pub(super) fn choose(histories: Vec<(Candidate, Vec<Line>)>) -> (Vec<Chosen>, Op
     let quiet = |(candidate, history): (Candidate, Vec<Line>)| {
         let confirmed = history.iter().find(|line| line.tx_hash == candidate.txid)?;
         let height = u32::try_from(confirmed.height).ok().filter(|height| *height > 0)?;
-        (history.len() <= LONGEST).then(|| Chosen { height, history: length(&history), candidate })
+        let is_unspent = history.last().is_some_and(|line| line.tx_hash == candidate.txid);
+        (history.len() <= LONGEST).then(|| Chosen {
+            height,
+            history: length(&history),
+            is_unspent,
+            candidate,
+        })
     };
     let quiet: Vec<Chosen> = histories.into_iter().filter_map(quiet).collect();
     let mut taken = HashSet::new();
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for kind in ScriptKind::ALL {
         let of_kind = quiet.iter().filter(|each| each.candidate.kind == kind);
-        let best =
-            of_kind.min_by_key(|each| (taken.contains(&each.candidate.txid), each.history.abs_diff(WISHED)));
+        let few = chosen.iter().filter(|each| each.is_unspent).count() < COINS;
+        let best = of_kind.min_by_key(|each| {
+            let is_taken = taken.contains(&each.candidate.txid);
+            (is_taken, few && !each.is_unspent, each.history.abs_diff(WISHED))
+        });
         if let Some(best) = best {
             taken.insert(best.candidate.txid);
             chosen.push(best.clone());
@@ -129,7 +142,9 @@ mod tests {
     fn script(kind: &str, filler: u8) -> ScriptBuf {
         let hash = format!("{filler:02x}").repeat(20);
         ScriptBuf::from_hex(&match kind {
+            "p2pkh" => format!("76a914{hash}88ac"),
             "p2wpkh" => format!("0014{hash}"),
+            "p2tr" => format!("5120{hash}{}", "00".repeat(12)),
             _ => format!("a914{hash}87"),
         })
         .expect("hex")
@@ -169,11 +184,33 @@ mod tests {
         assert_eq!(candidates.iter().map(|c| &c.script).collect::<Vec<_>>(), [&a, &b, &c]);
         let line = |number: u8, height| Line { tx_hash: Txid::from_byte_array([number; 32]), height };
         let long: Vec<Line> = (0..600).map(|_| line(9, 5)).chain([line(2, 7)]).collect();
-        let histories = [vec![line(1, 6), line(9, 5)], vec![line(1, 6)], long];
+        let histories = [vec![line(9, 5), line(1, 6)], vec![line(1, 6)], long];
         let (chosen, busy) = choose(candidates.into_iter().zip(histories).collect());
         assert_eq!(chosen.len(), 1, "a busy script is no object");
         assert_eq!((&chosen[0].candidate.script, chosen[0].height, chosen[0].history), (&a, 6, 2));
         assert_eq!(busy, Some(Busy { script: c, history: 601 }));
+    }
+
+    #[test]
+    fn unspent_ones_come_first_until_there_are_enough() {
+        let kinds = ["p2pkh", "p2sh", "p2wpkh", "p2tr"];
+        let scripts = kinds.map(|kind| [script(kind, 1), script(kind, 2)]);
+        let transactions: Vec<_> = (1..)
+            .zip(scripts.as_flattened())
+            .map(|(number, script)| paying(number, &[script.clone()]))
+            .collect();
+        let line = |txid| Line { tx_hash: txid, height: 6 };
+        let spender = Txid::from_byte_array([99; 32]);
+        let candidates = candidates(&transactions);
+        // The first of each type is unspent, and of the second more is told.
+        let histories = candidates.into_iter().enumerate().map(|(place, candidate)| {
+            let spent = (place % 2 == 1).then(|| line(spender));
+            let history = [line(candidate.txid)].into_iter().chain(spent).collect();
+            (candidate, history)
+        });
+        let (chosen, _) = choose(histories.collect());
+        let unspent: Vec<bool> = chosen.iter().map(|chosen| chosen.is_unspent).collect();
+        assert_eq!(unspent, [true, true, true, false]);
     }
 
     #[test]
@@ -182,7 +219,7 @@ mod tests {
         let [a, b, c] = scripts.clone();
         let candidates = candidates(&[paying(1, &[a, b]), paying(2, &[c])]);
         let line = |number: u8| Line { tx_hash: Txid::from_byte_array([number; 32]), height: 6 };
-        let histories = [vec![line(1)], vec![line(1), line(9)], vec![line(2)]];
+        let histories = [vec![line(1)], vec![line(9), line(1)], vec![line(2)]];
         let (chosen, _) = choose(candidates.into_iter().zip(histories).collect());
         let chosen: Vec<_> = chosen.iter().map(|chosen| &chosen.candidate.script).collect();
         assert_eq!(chosen, [&scripts[0], &scripts[2]], "though its history is shorter");

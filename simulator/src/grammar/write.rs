@@ -83,6 +83,11 @@ impl Style {
     }
 
     fn text(self, text: &str, out: &mut String) {
+        // Hex, names and addresses, which is nearly everything.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+            out.extend(["\"", text, "\""]);
+            return;
+        }
         out.push('"');
         for c in text.chars() {
             match c {
