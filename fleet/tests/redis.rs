@@ -22,6 +22,7 @@ on_each_program! {
     when_it_is_full_nothing_is_half_done,
     one_that_may_evict_is_refused,
     what_names_no_server_goes_and_is_in_nobodys_way,
+    a_claim_that_was_written_over_is_stale_and_in_nobodys_way,
     with_an_append_only_file_nothing_is_lost_when_the_power_goes,
     a_connection_that_breaks_is_made_again,
     users_and_passwords_come_from_files_and_get_into_no_message,
@@ -160,6 +161,25 @@ async fn what_names_no_server_goes_and_is_in_nobodys_way(program: Program) {
     assert_eq!(schedule.status().await.unwrap().lanes[1].subjects, 1);
     let keys: Vec<String> = redis.call(cmd("HKEYS").arg("eo:{lab/net}:home:listings")).await.unwrap();
     assert_eq!(keys, [server(1).to_string()]);
+}
+
+async fn a_claim_that_was_written_over_is_stale_and_in_nobodys_way(program: Program) {
+    let process = Server::of(program).await;
+    let redis = process.redis();
+    let schedule = schedule(redis.clone());
+    schedule.enrol(&[enrolment(1), enrolment(2)]).await.unwrap();
+    let claims = schedule.claim(&WANTED).await.unwrap();
+    assert_eq!(claims.len(), 2);
+    for (claim, entry) in claims.iter().zip([b"\xc1".as_slice(), b"\x07"]) {
+        let mut put = cmd("HSET");
+        put.arg("eo:{lab/net}:home:tokens").arg(claim.subject.to_string()).arg(entry);
+        assert_eq!(redis.call::<u32>(&put).await.unwrap(), 0, "there was one");
+    }
+    assert_eq!(schedule.status().await.unwrap().lanes[1].claimed, 0);
+    assert_eq!(report(&schedule, &claims[0]).await.unwrap(), Fenced::Stale);
+    assert_eq!(schedule.enrol(&[enrolment(1)]).await.unwrap(), 0);
+    schedule.retire(&[server(1), server(2)]).await.unwrap();
+    assert!(schedule.subjects(0).await.unwrap().0.is_empty());
 }
 
 fn without_lag(mut status: Status) -> Status {

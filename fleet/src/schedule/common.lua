@@ -15,10 +15,11 @@ if not now then
 end
 
 -- Of each subject that was claimed: {token, reports} when settled, and else
--- {token, reports, lane, worker, and for each lane when the subject was due in it, if it is kept from it}.
+-- {token, reports, lane, worker, and for each lane when the subject was due in it, if it is kept from it}. False where there
+-- is none, or somebody else wrote over it.
 local function latest(subject)
-  local packed = call('HGET', TOKENS, subject)
-  return packed and cmsgpack.unpack(packed)
+  local read, claim = pcall(cmsgpack.unpack, call('HGET', TOKENS, subject) or '')
+  return read and type(claim) == 'table' and claim
 end
 
 local function remember(subject, claim)

@@ -3,8 +3,10 @@
 local claimed, held = {}, {}
 for _, subject in ipairs(call('ZRANGEBYSCORE', CLAIMS, '(' .. now, '+inf')) do
   local claim = latest(subject)
-  claimed[claim[3]] = (claimed[claim[3]] or 0) + 1
-  held[claim[4]] = (held[claim[4]] or 0) + 1
+  if claim and claim[4] then
+    claimed[claim[3]] = (claimed[claim[3]] or 0) + 1
+    held[claim[4]] = (held[claim[4]] or 0) + 1
+  end
 end
 local lanes = {}
 for lane = 1, LANES do
