@@ -69,8 +69,6 @@ pub(crate) struct Arguments {
 
 /// Networks that are not of the catalogue: one has everything, one attacks its visitors.
 const NOT_JUDGED: [&str; 2] = ["mixed-2026", "hostile"];
-/// From one seed to the next where scenarios must not share one: more than there are scenarios.
-const APART: u64 = 64;
 /// Scans over sockets at once.
 const SCANS: usize = 24;
 
@@ -91,14 +89,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         true => (Way::Sockets(Addresses::default()), SCANS),
         false => (Way::Archive, thread::available_parallelism().map_or(1, usize::from)),
     };
-    // Two worlds of one seed have the same addresses, which can be listened at only once.
-    let sockets = arguments.sockets;
-    let apart = move |seed, number| if sockets { seed * APART + number } else { seed };
-    let jobs = seeds.flat_map(|seed| {
-        (0..)
-            .zip(&scenarios)
-            .map(move |(number, (name, scenario))| (name.as_str(), scenario, apart(seed, number)))
-    });
+    let jobs =
+        seeds.flat_map(|seed| scenarios.iter().map(move |(name, scenario)| (name.as_str(), scenario, seed)));
     let jobs: Vec<(&str, &Scenario, u64)> = jobs.collect();
     let workers = arguments.jobs.map_or(workers, NonZeroUsize::get);
     let stopped = Arc::new(AtomicBool::new(false));

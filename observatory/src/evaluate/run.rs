@@ -30,7 +30,7 @@ use simulator::{
     chain::Chains,
     chance::Chance,
     grammar::Library,
-    scenario::Scenario,
+    scenario::{self, Scenario},
     serve::{Clock, NameServer, listen},
     world::{Days, World, files},
 };
@@ -62,6 +62,8 @@ const DEEP_DAYS: [u32; 5] = [0, 1, 2, 13, 15];
 /// The days on which servers are scanned over sockets, and how often each.
 const SCANNED_DAYS: [u32; 2] = [0, 13];
 const SCANS_A_DAY: u32 = 3;
+/// From one seed to the next where scenarios must not share one: more than there are scenarios.
+const APART: u64 = 64;
 /// In which everybody's turn comes, as in a scan of some hundred servers: what nodes say is compared block by block.
 const ROUND: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -97,18 +99,19 @@ pub(super) fn one(
 ) -> anyhow::Result<Verdict> {
     let Common { grammars, knowledge, signs, chains } = common;
     let days = Days { from: 0, count: DAYS };
-    let whole = || World::sharing(chains, scenario, seed, None, days, grammars);
+    let whole = |seed| World::sharing(chains, scenario, seed, None, days, grammars);
     let context = || format!("{name}, seed {seed}");
     let (world, collection) = match way {
         Way::Archive => {
-            let world = whole()?;
+            let world = whole(seed)?;
             let collection = rehearsed(&world, seed, knowledge).with_context(context)?;
             (world, collection)
         }
         Way::Sockets(addresses) => {
+            let seed = apart(name, seed);
             // Many scans wait at once: each holds no more than it needs.
             let collection = scanned(scenario, seed, grammars, knowledge, addresses).with_context(context)?;
-            (whole()?, collection)
+            (whole(seed)?, collection)
         }
     };
     let places: BTreeMap<IpAddr, Address> = world
@@ -147,6 +150,13 @@ pub(super) fn one(
     let analysis = Analysis::of(&collection, knowledge, &beside);
     let truths: Vec<_> = world.truths().cloned().collect();
     Ok(judge(scenario, seed, &truths, &analysis))
+}
+
+/// The seed of a scenario's world where worlds of one seed must not have the same addresses: they can be listened at only
+/// once.
+fn apart(name: &str, seed: u64) -> u64 {
+    let place = scenario::names().position(|each| each == name);
+    seed * APART + place.map_or(0, |place| place as u64)
 }
 
 /// What a campaign sees that visits the world from within the process.
