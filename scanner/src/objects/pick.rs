@@ -197,7 +197,7 @@ mod tests {
         let scripts = kinds.map(|kind| [script(kind, 1), script(kind, 2)]);
         let transactions: Vec<_> = (1..)
             .zip(scripts.as_flattened())
-            .map(|(number, script)| paying(number, &[script.clone()]))
+            .map(|(number, script)| paying(number, std::slice::from_ref(script)))
             .collect();
         let line = |txid| Line { tx_hash: txid, height: 6 };
         let spender = Txid::from_byte_array([99; 32]);
