@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Rises when the same dossiers contradict each other otherwise.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Most statements that one finding is made of.
 const MOST_STATEMENTS: usize = 3;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Names that are remembered of one host, the latest ones.
 const MOST_ERAS: usize = 8;

@@ -69,10 +69,7 @@ const FACTORS: [(Factor, Indicator, &str); 4] = [
 /// Factors that make a difference.
 pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + use<'_> {
     FACTORS.into_iter().filter_map(|(factor, indicator, whom)| {
-        if total(dossier, factor) < LIMIT {
-            return None;
-        }
-        let (class, most) = most(dossier, factor)?;
+        let (class, most) = told_by(dossier, factor)?;
         let question = most.question?;
         let what = match class {
             Class::Service => "whether it answered was different",
@@ -94,10 +91,8 @@ pub(super) fn apart(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + 
 pub(super) fn apart_by_address(server: &Server<'_>) -> Vec<Contradiction> {
     let mut all = Vec::new();
     for (factor, _, whom) in FACTORS {
-        let apart = server.hosts.iter().find_map(|(host, dossier)| {
-            let (class, _) = most(dossier, factor).filter(|_| total(dossier, factor) >= LIMIT)?;
-            Some((host, dossier, class))
-        });
+        let mut hosts = server.hosts.iter();
+        let apart = hosts.find_map(|(host, dossier)| Some((host, dossier, told_by(dossier, factor)?.0)));
         let Some((here, dossier, class)) = apart else { continue };
         let alike = server.hosts.iter().find(|(_, dossier)| {
             let mut compared = dossier.twins.compared(factor).filter(|(of, _)| *of == class);
@@ -115,18 +110,13 @@ pub(super) fn apart_by_address(server: &Server<'_>) -> Vec<Contradiction> {
     all
 }
 
-/// The class of questions that tells most of a factor.
-fn most(dossier: &Dossier, factor: Factor) -> Option<(Class, &Compared)> {
-    dossier
-        .twins
-        .compared(factor)
-        .max_by(|(a, one), (b, other)| f64::total_cmp(&capital(*a, one), &capital(*b, other)))
-}
-
-/// What all bets on a factor have together.
-fn total(dossier: &Dossier, factor: Factor) -> f64 {
-    let compared = dossier.twins.compared(factor);
-    compared.map(|(class, compared)| share(class) * capital(class, compared)).sum()
+/// The class of questions that tells most of a factor, where all bets on it together find that it makes a difference.
+fn told_by(dossier: &Dossier, factor: Factor) -> Option<(Class, &Compared)> {
+    let compared = || dossier.twins.compared(factor);
+    let total: f64 = compared().map(|(class, compared)| share(class) * capital(class, compared)).sum();
+    let most =
+        compared().max_by(|(a, one), (b, other)| f64::total_cmp(&capital(*a, one), &capital(*b, other)))?;
+    (total >= LIMIT).then_some(most)
 }
 
 /// What is left of a capital of one.

@@ -9,8 +9,9 @@ for i = 2, #ARGV, 2 + LANES do
       call('ZADD', KEYS[lane], 'NX', now + delay, subject)
     end
   end
-  local until_, claim = tonumber(call('ZSCORE', CLAIMS, subject) or nil), latest(subject)
-  if claim and until_ and until_ > now then
+  local until_ = tonumber(call('ZSCORE', CLAIMS, subject) or nil)
+  local claim = until_ and until_ > now and latest(subject)
+  if claim then
     hold(subject, claim, until_)
   end
 end
