@@ -13,6 +13,7 @@
 mod coincidence;
 mod defaults;
 pub mod evidence;
+mod failing;
 mod group;
 pub mod link;
 mod profile;
@@ -39,6 +40,7 @@ use crate::{
 };
 use coincidence::{Sharpness, coincidences};
 use evidence::Kind;
+use failing::Failing;
 use profile::Profile;
 use score::{Blocks, Pairs};
 use weights::Values;
@@ -47,7 +49,7 @@ pub use group::{Evidence, Group};
 pub use link::Partition;
 
 /// Rises when the same dossiers give other groups.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// How sharply an outage's beginning must be known to be compared, and how far apart two may be.
 const OUTAGES: Sharpness =
@@ -84,12 +86,13 @@ pub struct Attribution {
     pub partitions: Vec<Partition>,
     /// For each server the first of those with which it says that it belongs together.
     pub declared: Vec<usize>,
-    /// For each server those elsewhere whose outages began together with its own, and how many did while at most one
-    /// server in ten failed.
+    /// For each server those elsewhere whose outages began together with its own more often than chance explains, and how
+    /// many did while at most one server in ten failed.
     pub companions: Vec<Vec<(usize, usize)>>,
     /// For each server how many others hold one of its keys, and do not say that they belong to it.
     pub holders: Vec<usize>,
-    /// For each server how many others show a certificate of one series, and do not say that they belong to it.
+    /// For each server how many others of its group show a certificate of one series, and do not say that they belong to
+    /// it. Strangers can make certificates that fit in.
     pub series: Vec<usize>,
 }
 
@@ -103,6 +106,11 @@ impl Attribution {
         let outages = outages(&profiles);
         let pairs = pairs(servers, &profiles, &outages);
         let blocks: Vec<Blocks> = profiles.iter().map(blocks).collect();
+        let failing: Vec<Failing> = servers
+            .iter()
+            .zip(&profiles)
+            .map(|(server, profile)| Failing::of(server, &profile.outages))
+            .collect();
         drop(profiles);
         let links = link::links(&values, &pairs, &blocks);
         let partitions = link::partitions(servers.len(), &links);
@@ -113,15 +121,19 @@ impl Attribution {
             group.members.iter().for_each(|server| of_server[*server] = Some(place));
         }
         let mut companions = vec![Vec::new(); servers.len()];
+        let compared = failing.iter().filter(|failing| failing.has_failed()).count();
         for ((one, other), times) in outages {
+            if failing[one].meets_by_chance(&failing[other], times.len(), compared) {
+                continue;
+            }
             let rare = times.iter().filter(|weight| **weight >= RARE).count();
             companions[one].push((other, rare));
             companions[other].push((one, rare));
         }
         companions.iter_mut().for_each(|companions| companions.sort_unstable());
-        let declared = declared(&values, &pairs, servers.len());
-        let holders = sharing(&values, Kind::CertificateKey, &declared);
-        let series = sharing(&values, Kind::CertificateBatch, &declared);
+        let declared = declared(&values, &pairs, &of_server);
+        let holders = sharing(&values, Kind::CertificateKey, &declared, |_| Some(0));
+        let series = sharing(&values, Kind::CertificateBatch, &declared, |server| of_server[server]);
         Self { groups, of_server, partitions, declared, companions, holders, series }
     }
 
@@ -217,17 +229,21 @@ fn blocks(profile: &Profile) -> Blocks {
     Blocks(blocks)
 }
 
-/// Who says that he belongs to whom, whatever else speaks for it.
-fn declared(values: &Values, pairs: &Pairs, servers: usize) -> Vec<usize> {
-    let mut forest = Forest::new(servers);
+/// Who says that he belongs to whom. Anybody can copy a contact, so that it only counts within a group.
+fn declared(values: &Values, pairs: &Pairs, of_server: &[Option<usize>]) -> Vec<usize> {
+    let mut forest = Forest::new(of_server.len());
     let mut first = HashMap::new();
     for (server, numbers) in values.of_server.iter().enumerate() {
-        let says = |number: &&u32| {
-            let (kind, weight) = values.weighed[**number as usize];
-            matches!(kind, Kind::Domain | Kind::Contact) && weight >= 1.0
-        };
-        for number in numbers.iter().filter(says) {
-            forest.join(*first.entry(*number).or_insert(server), server);
+        for number in numbers {
+            let (kind, weight) = values.weighed[*number as usize];
+            let among = match kind {
+                Kind::Domain => Some(None),
+                Kind::Contact => of_server[server].map(Some),
+                _ => None,
+            };
+            if let Some(among) = among.filter(|_| weight >= 1.0) {
+                forest.join(*first.entry((*number, among)).or_insert(server), server);
+            }
         }
     }
     for ((one, other), between) in pairs {
@@ -235,19 +251,28 @@ fn declared(values: &Values, pairs: &Pairs, servers: usize) -> Vec<usize> {
             forest.join(*one, *other);
         }
     }
-    (0..servers).map(|server| forest.root(server)).collect()
+    (0..of_server.len()).map(|server| forest.root(server)).collect()
 }
 
-/// With how many others each server shares a value of a kind, without those to which it says that it belongs.
-fn sharing(values: &Values, kind: Kind, declared: &[usize]) -> Vec<usize> {
+/// With how many others each server shares a value of a kind, among those that are of one part with it, and without those
+/// to which it says that it belongs.
+fn sharing(
+    values: &Values,
+    kind: Kind,
+    declared: &[usize],
+    part: impl Fn(usize) -> Option<usize>,
+) -> Vec<usize> {
     let mut most = vec![0; declared.len()];
     let shared = values.weighed.iter().zip(&values.holders).filter(|((of, _), _)| *of == kind);
     for (_, holders) in shared {
-        let mut sizes: HashMap<usize, usize> = HashMap::new();
-        holders.iter().for_each(|server| *sizes.entry(declared[*server]).or_default() += 1);
-        for server in holders {
-            let others = holders.len() - sizes[&declared[*server]];
-            most[*server] = most[*server].max(others);
+        let (mut sizes, mut own) = (HashMap::new(), HashMap::new());
+        let parts = || holders.iter().filter_map(|server| Some((*server, part(*server)?)));
+        for (server, part) in parts() {
+            *sizes.entry(part).or_insert(0) += 1;
+            *own.entry((part, declared[server])).or_insert(0) += 1;
+        }
+        for (server, part) in parts() {
+            most[server] = most[server].max(sizes[&part] - own[&(part, declared[server])]);
         }
     }
     most

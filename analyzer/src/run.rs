@@ -108,7 +108,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let campaign = read(&arguments.campaign).map_err(|reason| Usage(format!("--campaign {reason}")))?;
     let redis = arguments.shared.redis().map_err(|error| Usage(format!("--redis: {error}")))?;
     let databases = Databases::open(&arguments.geoip).map_err(|error| Usage(format!("--geoip {error}")))?;
-    let archive = Archive::open(&arguments.archive)?;
+    let archive = Archive::create(&arguments.archive)?;
     let cluster = if arguments.no_cluster { None } else { Cluster::find(&campaign).await? };
     let folder = Folder::take(&arguments.out)?;
     fill(&archive, &redis, &campaign).await?;

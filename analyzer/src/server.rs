@@ -3,10 +3,11 @@
 //! Hosts are one server where a visit would reach the same machine, and nobody can bring it about from outside:
 //!
 //! 1. All transports of a host.
-//! 2. Hosts at one address that answered at one port there: a name and the address it leads to, or several names. Of
-//!    a name the address counts at which it answered the latest time, so that a name of many addresses joins one of
-//!    them only.
-//! 3. A name and another address that it leads to, if both proved to hold the same certificate's key.
+//! 2. Hosts at one address that answered at one port there: a name and the address it leads to, or several names. A
+//!    name that answered at several addresses joins nobody: whoever has it leads it to a stranger after having lied under
+//!    it elsewhere.
+//! 3. A name that always answered at one address and another address that it leads to, if both proved to hold the same
+//!    certificate's key.
 //! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, and do not
 //!    both declare each other: dual stack, or two lines to one machine. Two that do are a pair that says so: two
 //!    servers, which attribution links.
@@ -24,7 +25,8 @@ use crate::{dossier::Dossier, forest::Forest};
 /// A server, and what visits to its hosts show.
 #[derive(Clone, Debug)]
 pub struct Server<'d> {
-    /// Its hosts, at least one: names before addresses. The first is what it is called by.
+    /// Its hosts, at least one: names that it declares before others, since anybody can lead a name of his own to it, and
+    /// names before addresses. The first is what it is called by.
     pub hosts: Vec<(&'d Host, &'d Dossier)>,
 }
 
@@ -82,7 +84,10 @@ pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {
     let mut servers: Vec<Server<'_>> = members
         .map(|members| {
             let mut hosts: Vec<_> = members.into_iter().map(|place| hosts[place]).collect();
-            hosts.sort_by_key(|(host, _)| (rank(host), *host));
+            let declared = |host: &Host| hosts.iter().any(|(_, dossier)| declares(dossier, host));
+            let ranks: HashMap<&Host, _> =
+                hosts.iter().map(|(host, _)| (*host, (!declared(host), rank(host)))).collect();
+            hosts.sort_by_key(|(host, _)| (ranks[host], *host));
             Server { hosts }
         })
         .collect();
@@ -107,6 +112,11 @@ fn home(host: &Host, dossier: &Dossier) -> Option<IpAddr> {
     }
 }
 
+/// Whether a host answered at several addresses, so that not all that it shows is of the one where it is.
+fn strays(host: &Host, dossier: &Dossier) -> bool {
+    matches!(host, Host::Name(_)) && dossier.place.moved
+}
+
 /// The key that a host proved to hold the latest time.
 fn key(dossier: &Dossier) -> Option<Digest> {
     dossier.tls.leaves.latest().map(|span| span.value.key)
@@ -115,7 +125,7 @@ fn key(dossier: &Dossier) -> Option<Digest> {
 fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
     let mut sockets = HashMap::new();
     for (place, (host, dossier)) in hosts.iter().enumerate() {
-        let Some(ip) = home(host, dossier) else { continue };
+        let Some(ip) = home(host, dossier).filter(|_| !strays(host, dossier)) else { continue };
         for (_, port) in &dossier.place.answered {
             let first = *sockets.entry((ip, *port)).or_insert(place);
             forest.join(first, place);
@@ -126,8 +136,8 @@ fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
 fn names_and_addresses(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
     let literals: HashMap<IpAddr, usize> =
         hosts.iter().enumerate().filter_map(|(place, (host, _))| Some((host.address()?, place))).collect();
-    for (place, (_, dossier)) in hosts.iter().enumerate() {
-        let Some(key) = key(dossier) else { continue };
+    for (place, (host, dossier)) in hosts.iter().enumerate() {
+        let Some(key) = key(dossier).filter(|_| !strays(host, dossier)) else { continue };
         let led = dossier.place.addresses.latest().into_iter().flat_map(|span| span.value.iter());
         for literal in led.filter_map(|ip| literals.get(ip)) {
             if self::key(hosts[*literal].1) == Some(key) {
@@ -210,6 +220,30 @@ mod tests {
         name.peer = "192.0.2.9:50002".parse().ok();
         let visits = [name, shown("ssl://192.0.2.1:50002", "one"), shown("ssl://192.0.2.2:50002", "two")];
         assert_eq!(joined(&visits).len(), 3);
+    }
+
+    #[test]
+    fn a_name_that_was_elsewhere_before_joins_nobody() {
+        let moved = [
+            at_address("ssl://evil.example:50002", "203.0.113.9"),
+            at_address("ssl://evil.example:50002", "192.0.2.1"),
+            light("ssl://192.0.2.1:50002", 0),
+        ];
+        assert_eq!(joined(&moved), [["192.0.2.1"], ["evil.example"]]);
+        let mut led = shown("ssl://evil.example:50002", "key");
+        led.resolution.addresses = ["192.0.2.1".parse().expect("an address")].into();
+        led.peer = "192.0.2.1:50002".parse().ok();
+        let moved = [moved[0].clone(), led, shown("ssl://192.0.2.1:443", "key")];
+        assert_eq!(joined(&moved).len(), 2);
+    }
+
+    #[test]
+    fn a_stranger_s_name_does_not_rename_it() {
+        let mut own = answers("ssl://home.example:50002", 0, &[("M1", r#"{"hosts":{"home.example":{}}}"#)]);
+        own.peer = "192.0.2.1:50002".parse().ok();
+        let visits =
+            [own, at_address("ssl://aaa.example:50002", "192.0.2.1"), light("ssl://192.0.2.1:50002", 0)];
+        assert_eq!(joined(&visits), [["home.example", "aaa.example", "192.0.2.1"]]);
     }
 
     #[test]

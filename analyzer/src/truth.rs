@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Rises when the same dossiers contradict each other otherwise.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Most statements that one finding is made of.
 const MOST_STATEMENTS: usize = 3;
@@ -119,7 +119,11 @@ struct Together<'d> {
 impl Together<'_> {
     fn judge(&self, dossier: &Dossier) -> Vec<Contradiction> {
         let other = self.chain.other(dossier);
-        let lasting = || dossier.claims.contradictions.lasting();
+        let elsewhere = dossier.claims.chains.are_apart();
+        let lasting = || {
+            let lasting = dossier.claims.contradictions.lasting();
+            lasting.filter(move |(subject, _)| !(elsewhere && *subject == Subject::Genesis))
+        };
         // Who follows another chain differs in all that belongs to one.
         let strays = !other.is_empty() || lasting().any(|(subject, _)| subject == Subject::Genesis);
         let beside = if strays {

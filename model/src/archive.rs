@@ -7,7 +7,7 @@ mod forget;
 mod read;
 mod write;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use object_store::{
     ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, path::Path, prefix::PrefixStore,
@@ -29,6 +29,14 @@ pub enum ArchiveError {
         place: String,
         /// Why not.
         reason: String,
+    },
+    /// There is no such directory.
+    #[error(
+        "there is no archive {place}: name another, or fill it with `observatory scan --archive {place}`"
+    )]
+    Missing {
+        /// The directory as it was given.
+        place: String,
     },
     /// Reading or writing failed.
     #[error("archive {operation} failed: {source}")]
@@ -55,27 +63,46 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Opens a directory (made where it does not exist) or an object-store URL: `file:` or `memory:`.
+    /// Opens what is there to be read: a directory, or an object-store URL, `file:` or `memory:`.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Missing`] for a directory that is not there; else [`ArchiveError::Open`].
+    pub fn open(place: &str) -> Result<Self, ArchiveError> {
+        match Self::directory(place)? {
+            Some(path) if !path.exists() => Err(ArchiveError::Missing { place: place.to_owned() }),
+            path => Self::at(place, path),
+        }
+    }
+
+    /// The same for whoever fills it: a directory is made where it is not there.
     ///
     /// # Errors
     /// [`ArchiveError::Open`].
-    pub fn open(place: &str) -> Result<Self, ArchiveError> {
-        let fail = |reason: String| ArchiveError::Open { place: place.to_owned(), reason };
-        if !place.contains("://") {
-            return Self::directory(place).map_err(fail);
+    pub fn create(place: &str) -> Result<Self, ArchiveError> {
+        let path = Self::directory(place)?;
+        if let Some(path) = &path {
+            std::fs::create_dir_all(path).map_err(unopened(place))?;
         }
-        let url = Url::parse(place).map_err(|e| fail(e.to_string()))?;
-        if url.scheme() == "file" {
-            let path = url.to_file_path().map_err(|()| fail("not a path of this machine".to_owned()))?;
-            return Self::directory(&path.to_string_lossy()).map_err(fail);
-        }
-        let (store, prefix) = object_store::parse_url(&url).map_err(|e| fail(e.to_string()))?;
-        Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) })
+        Self::at(place, path)
     }
 
-    fn directory(path: &str) -> Result<Self, String> {
-        std::fs::create_dir_all(path).map_err(|e| e.to_string())?;
-        let store = LocalFileSystem::new_with_prefix(path).map_err(|e| e.to_string())?;
+    /// The directory that a place is, where it is one.
+    fn directory(place: &str) -> Result<Option<PathBuf>, ArchiveError> {
+        if !place.contains("://") {
+            return Ok(Some(place.into()));
+        }
+        let url = Url::parse(place).map_err(unopened(place))?;
+        let path = (url.scheme() == "file").then(|| url.to_file_path());
+        path.transpose().map_err(|()| unopened(place)("not a path of this machine"))
+    }
+
+    fn at(place: &str, directory: Option<PathBuf>) -> Result<Self, ArchiveError> {
+        let Some(path) = directory else {
+            let url = Url::parse(place).map_err(unopened(place))?;
+            let (store, prefix) = object_store::parse_url(&url).map_err(unopened(place))?;
+            return Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) });
+        };
+        let store = LocalFileSystem::new_with_prefix(path).map_err(unopened(place))?;
         // Days that are forgotten leave no directories behind.
         let store = store.with_automatic_cleanup(true);
         Ok(Self { store: Arc::new(store) })
@@ -108,6 +135,10 @@ impl Archive {
     }
 }
 
+fn unopened<E: ToString>(place: &str) -> impl Fn(E) -> ArchiveError {
+    |reason| ArchiveError::Open { place: place.to_owned(), reason: reason.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::TryStreamExt as _;
@@ -123,7 +154,9 @@ mod tests {
     async fn what_is_written_is_read_and_a_second_run_appends() {
         let directory = tempfile::tempdir().expect("a directory");
         let place = directory.path().join("not/yet/there");
-        let archive = Archive::open(&place.to_string_lossy()).expect("opens");
+        let missing = Archive::open(&place.to_string_lossy()).expect_err("is not there");
+        assert!(matches!(missing, ArchiveError::Missing { .. }) && !place.exists(), "{missing}");
+        let archive = Archive::create(&place.to_string_lossy()).expect("is made");
         for run in 1..=2_usize {
             let mut writer = archive.writer();
             for _ in 0..3 {
@@ -254,7 +287,7 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_opened_says_why() {
         for place in ["ftp://host/dir", "/proc/nowhere/archive", "s3://bucket/dir"] {
-            let error = Archive::open(place).expect_err(place);
+            let error = Archive::create(place).expect_err(place);
             assert!(error.to_string().contains(place), "{error}");
         }
     }

@@ -11,7 +11,7 @@ use analyzer::{
     exposure::{Play, WALLETS},
     features::canary::canaries,
     figures::DRAWS,
-    folder::Folder,
+    folder::{Folder, FolderError},
 };
 use clap::Args;
 use electrum::Network;
@@ -87,9 +87,12 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = Folder::take(&arguments.out)?;
-    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
     let evidence = arguments.evidence.read()?;
+    let folder = Folder::take(&arguments.out).map_err(|error| match error {
+        FolderError::Busy { .. } => anyhow::Error::from(error),
+        error => Usage(format!("--out {error}: name another folder")).into(),
+    })?;
+    let play = Play { wallets: arguments.wallets, seed: arguments.seed };
     let done = evidence.basis().report(&folder, (play, DRAWS), spoilt).await;
     let analysis = done.map_err(|error| evidence.complaint(error))?;
     output::result(&table::of(&analysis))?;

@@ -7,11 +7,17 @@ use std::io::{self, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
+use model::archive::ArchiveError;
 
 /// The command was used in a way it cannot be; exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub String);
+
+/// Whether the command was used in a way it cannot be: an archive that is not there is one.
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>() || matches!(error.downcast_ref(), Some(ArchiveError::Missing { .. }))
+}
 
 /// Writes results. A reader who has seen enough (`| head`) is no error.
 ///

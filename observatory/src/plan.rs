@@ -10,7 +10,7 @@ use clap::Args;
 use electrum::dial::Dialer;
 use electrum::limits::Limits;
 use jiff::Timestamp;
-use model::{Archive, geoip::Databases};
+use model::{Archive, archive::ArchiveError, geoip::Databases};
 use scanner::{
     ledger::{Ledger, Politeness},
     plan::Basis,
@@ -63,7 +63,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let exclusions = scope.exclusions()?;
     let databases = Databases::open(&arguments.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
     let dialer = Dialer::new(scope.names(), scope.guard(), scope.proxy.clone(), Limits::default());
-    let archive = Archive::open(&scope.archive)?;
+    // Who was never visited before is planned for all the same, and a plan leaves nothing behind.
+    let archive = match Archive::open(&scope.archive) {
+        Err(ArchiveError::Missing { .. }) => Archive::open("memory:///"),
+        opened => opened,
+    }?;
     let ledger = Ledger::new(Politeness::default());
     let acquaintances = memory::recall(&archive, scope.network, &ledger).await?;
     let objects = memory::objects(&archive, scope.network, scope.objects.as_deref()).await?.map(Arc::new);

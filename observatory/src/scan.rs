@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (network, options) = (scope.network, scope.options()?);
     let (frontier, _) = scope.frontier()?;
     let exclusions = scope.exclusions()?;
-    let archive = Archive::open(&scope.archive)?;
+    let archive = Archive::create(&scope.archive)?;
     let dialer = Dialer::new(scope.names(), scope.guard(), scope.proxy.clone(), arguments.limits());
     let ledger = Ledger::new(Politeness::default());
     let acquaintances = memory::recall(&archive, network, &ledger).await?;

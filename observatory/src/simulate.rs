@@ -164,7 +164,7 @@ impl Simulated {
             return scenario.map_err(|error| complaint(&error));
         }
         let text = std::fs::read_to_string(&self.scenario).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory => {
                 let names: Vec<&str> = scenario::names().collect();
                 complaint(&format!("neither a file nor one of {}", names.join(", ")))
             }

@@ -39,6 +39,8 @@ impl FromStr for Beginning {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // As the report shows one that it cut.
+        let text = text.trim_end_matches('…');
         let bytes =
             HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| (6..=32).contains(&bytes.len()));
         bytes

@@ -251,8 +251,11 @@ pub fn itineraries(
         Constitution::Unsure | Constitution::Fragile => Offer::Oldest,
     };
     let deep = profile == Profile::Deep && acquaintance.constitution != Constitution::Fragile;
-    // What wallets use: one is enough for what is dear.
-    let main = endpoints.iter().find(|endpoint| endpoint.transport.is_encrypted()).or(endpoints.first());
+    // What wallets use: one is enough for what is dear. One that does not answer would keep all that from being asked.
+    let unlikely = |endpoint: &&Endpoint| {
+        (!acquaintance.answering.contains(endpoint), !endpoint.transport.is_encrypted())
+    };
+    let main = endpoints.iter().min_by_key(unlikely);
     let agendas = |endpoint: &Endpoint| -> VecDeque<Agenda> {
         if !deep || Some(endpoint) != main {
             return VecDeque::from([Agenda::Light { offer }]);

@@ -135,7 +135,12 @@ const fn of(
     about: &'static [About],
     firm: bool,
 ) -> Definition {
-    let least = if matches!(kind, Kind::Histogram) { 3 } else { 1 };
+    let least = match kind {
+        Kind::Histogram => 3,
+        // Anybody can go down once when somebody else does.
+        Kind::Outage => 2,
+        _ => 1,
+    };
     Definition { kind, name, group, most, cap, least, rarity, about, firm }
 }
 

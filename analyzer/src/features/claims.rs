@@ -4,13 +4,14 @@
 //! first and the second exchange that show it. Visits in another's name are left to the comparison of twins, except
 //! that what contradicts itself does so whoever asked.
 
+mod chains;
 mod contradictions;
 mod fees;
 mod said;
 mod scripts;
 mod tips;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
 use electrum::{Subnet, proof::ScriptHash};
@@ -21,6 +22,7 @@ use model::{
 };
 
 pub use self::{
+    chains::Chains,
     contradictions::{Contradictions, Failure},
     fees::{Estimate, FeesSaid, Sample, TARGETS},
     said::{Said, Variants},
@@ -33,7 +35,7 @@ use crate::{
 };
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Most heights, scripts, transactions and outputs of one host that are remembered. Visits ask about fewer.
 const MOST: usize = 1_024;
@@ -41,9 +43,11 @@ const MOST: usize = 1_024;
 /// What a host says of the chain.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// Where it was last reached: servers in one neighbourhood have one voice, however many they are. Onions have no
-    /// address, and no voice: they cost nothing.
+    /// Where it was last reached: servers in one neighbourhood, a /24 or for IPv6 a /32, have one voice, however many they
+    /// are. Onions have no address, and no voice: they cost nothing.
     pub neighbourhood: Option<Subnet>,
+    /// Of which chain its endpoints are.
+    pub chains: Chains,
     /// Where the bytes of a visit contradict each other, or arithmetic.
     pub contradictions: Contradictions,
     /// Its best blocks.
@@ -80,7 +84,11 @@ impl Proven {
 impl Claims {
     /// Takes in a visit. Visits come in the order of time.
     pub fn take(&mut self, reading: &Reading<'_>) {
-        self.contradictions.take(proof::proofs(reading));
+        let mut proofs = proof::proofs(reading);
+        let strays = self.chains.take(&reading.visit.endpoint, &proofs);
+        // Of another chain its blocks are told by other rules, and are nothing that is said of this one.
+        proofs.retain(|proof| !(strays && proof.subject.is_of_a_chain()));
+        self.contradictions.take(proofs);
         for turn in &reading.turns {
             if let Some(transaction) = proof::whole(turn)
                 && self.transactions.len() < MOST
@@ -94,10 +102,10 @@ impl Claims {
                 }
             }
         }
-        if !in_our_own_name(reading.visit) {
+        if strays || !in_our_own_name(reading.visit) {
             return;
         }
-        self.neighbourhood = reading.visit.peer.map(|peer| peer.ip().into()).or(self.neighbourhood);
+        self.neighbourhood = reading.visit.peer.map(|peer| voice(peer.ip())).or(self.neighbourhood);
         let tip = self.tips.take(reading);
         self.fees.take(reading, tip);
         let Some(tip) = tip else { return };
@@ -123,6 +131,15 @@ impl Claims {
             let lines = same.map_or(lines, Lines::clone);
             told.say(Told { lines, floor }, || turn.digest());
         }
+    }
+}
+
+/// The neighbourhood that an address speaks for. Of IPv6 it is what a provider is given: a customer is given a /48, and
+/// whoever pays a little gets 256 of them.
+fn voice(ip: IpAddr) -> Subnet {
+    match Subnet::from(ip) {
+        Subnet::V6([a, b, c, d, ..]) => Subnet::V6([a, b, c, d, 0, 0]),
+        voice @ Subnet::V4(_) => voice,
     }
 }
 

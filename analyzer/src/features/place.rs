@@ -17,7 +17,7 @@ use super::spans::Spans;
 use crate::{mark::Mark, reading::Reading};
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Addresses of a name that are kept.
 const MAX_ADDRESSES: usize = 16;
@@ -38,6 +38,8 @@ pub struct Place {
     pub addresses: Spans<Box<[IpAddr]>>,
     /// The address at which it answered the latest time.
     pub dialled: Option<IpAddr>,
+    /// Whether it answered at another one before.
+    pub moved: bool,
     /// What that address calls itself (PTR); printable.
     pub pointer: Option<Box<str>>,
     /// Where it answered.
@@ -83,8 +85,10 @@ impl Place {
             self.answered.insert((visit.endpoint.transport, visit.endpoint.port));
         }
         // Twins go to addresses that are not the usual ones.
-        if !matches!(visit.purpose, Purpose::Twin(_)) {
-            self.dialled = visit.peer.map(|peer| peer.ip().to_canonical()).or(self.dialled);
+        if let Some(peer) = visit.peer.filter(|_| !matches!(visit.purpose, Purpose::Twin(_))) {
+            let ip = peer.ip().to_canonical();
+            self.moved |= self.dialled.is_some_and(|before| before != ip);
+            self.dialled = Some(ip);
         }
         if let Some(pointer) = &visit.resolution.pointer
             && self.pointer.as_deref() != Some(pointer)

@@ -64,6 +64,12 @@ impl Uptime {
         self.last_up.is_some() && self.outages.last().is_none_or(|outage| outage.first_up.is_some())
     }
 
+    /// Whether all outages are remembered.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.outages.len() < MAX_OUTAGES
+    }
+
     /// Takes in a visit. Endpoints that never answered say nothing: anybody may have made them up.
     pub fn take(&mut self, reading: &Reading<'_>) {
         let visit = reading.visit;

@@ -26,7 +26,8 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 15,
         title: "fails together with servers elsewhere",
-        caveat: "networks fail as well; outages in one region or autonomous system are not counted",
+        caveat: "networks fail as well, and machines restart at usual hours; outages in one region or autonomous system are \
+                 not counted, nor as many as chance explains",
         find: fails_together,
     },
 ];

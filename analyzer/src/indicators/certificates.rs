@@ -16,7 +16,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 10,
         title: "shares a private key with servers that do not say so",
-        caveat: "load balancers do, and images with a key in them",
+        caveat: "load balancers do, images with a key in them, and whoever forwards a port to somebody else's server",
         find: shared_key,
     },
     Definition {
@@ -24,7 +24,8 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 15,
         title: "shows a certificate of a series",
-        caveat: "one who sets up several servers makes their certificates with one tool",
+        caveat: "one who sets up several servers makes their certificates with one tool; counted only among servers that \
+                 other evidence links",
         find: series,
     },
     Definition {
@@ -77,7 +78,7 @@ mod tests {
 
     use crate::{
         indicators::tests::found,
-        testing::{answers, certificate, light},
+        testing::{answers, certificate, fees, light},
     };
 
     const HOSTS: [&str; 4] = ["192.0.2.1", "198.51.100.1", "203.0.113.1", "233.252.0.1"];
@@ -102,15 +103,30 @@ mod tests {
         assert!(found(23, &pair, HOSTS[0]).is_none(), "a pair that says that it is one hides nothing");
     }
 
+    /// Visits on top of eight blocks: the first three hosts ask one node, everybody else a node of his own.
+    fn on_one_node() -> Vec<Visit> {
+        let asking = |host: &str, node: u32, block: u32| {
+            let rates = [9_000, 7_000, 5_000, 3_000].map(|rate| rate + 3 * node + 7 * block);
+            fees(&format!("ssl://{host}:50002"), i64::from(block) * 600, 100 + block, &rates)
+        };
+        let on_top = |block: u32| {
+            let first = HOSTS.iter().zip([1, 1, 1, 2]).map(move |(host, node)| asking(host, node, block));
+            first.chain((0..40).map(move |n| asking(&format!("10.{n}.1.1"), 10 + n, block)))
+        };
+        (0..8).flat_map(on_top).collect()
+    }
+
     #[test]
-    fn i24_fires_for_a_series_and_not_for_a_common_name() {
+    fn i24_fires_for_a_series_of_one_node_and_not_for_a_common_name() {
         let keys = ["a", "b", "c", "d"];
-        let series = shown(["node-1", "node-2", "node-3", "other"], [1_001, 1_031, 1_061, 1_071], keys);
+        let series = shown(["node-1", "node-2", "node-3", "node-4"], [1_001, 1_031, 1_061, 1_071], keys);
+        assert!(found(24, &series, HOSTS[0]).is_none(), "strangers can make certificates that fit in");
+        let series = [on_one_node(), series].concat();
         assert!(found(24, &series, HOSTS[0]).is_some() && found(24, &series, HOSTS[2]).is_some());
         assert!(found(24, &series, HOSTS[3]).is_none());
         let years =
             shown(["node-1", "node-2", "node-3", "node-4"], [1_001, 500_031, 900_061, 1_300_071], keys);
-        assert!(found(24, &years, HOSTS[0]).is_none());
+        assert!(found(24, &[on_one_node(), years].concat(), HOSTS[0]).is_none());
     }
 
     #[test]

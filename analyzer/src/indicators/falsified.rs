@@ -42,7 +42,7 @@ pub(super) static TABLE: &[Definition] = &[
         tier: Tier::Hard,
         weight: 25,
         title: "it leaves out confirmed transactions that at least five neighbourhoods list",
-        caveat: "A damaged index. Being behind, and a limit that is told as an error, are not counted.",
+        caveat: "A damaged index. Being behind, a limit that is told as an error, and a server of one wallet, which lists nothing of any script, are not counted.",
         find: |case| case.truth().found(Indicator::new(5)),
     },
     Definition {
@@ -58,7 +58,7 @@ pub(super) static TABLE: &[Definition] = &[
         tier: Tier::Hard,
         weight: 20,
         title: "it follows another chain",
-        caveat: "A server of another coin or test network that was listed for this one by mistake.",
+        caveat: "A server of another coin or test network that was listed for this one by mistake; where it stands beside one of this network it is not counted.",
         find: |case| case.truth().found(Indicator::new(7)),
     },
     Definition {

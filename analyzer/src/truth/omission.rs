@@ -1,7 +1,8 @@
 //! Transactions that a server leaves out of a history, where enough others list them.
 //!
 //! Only what is buried below the server's own tip counts, so that nobody is blamed for being behind. Who answers with
-//! an error leaves out nothing.
+//! an error leaves out nothing, nor does who lists nothing of any script: that is a server of one wallet, which knows no
+//! others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +22,22 @@ use crate::{
 const TIMES: u32 = 2;
 /// Exchanges of others that a finding names.
 const WITNESSES: usize = QUORUM;
+/// Fewest scripts of which nothing is listed before it is plain that it knows no scripts but its own.
+const SCRIPTS: usize = 3;
 
-/// Histories, as all tell them.
-pub(super) struct Histories(BTreeMap<ScriptHash, History>);
+/// Histories, as most tell them: for each script what a quorum lists, which is short however much is made up.
+pub(super) struct Histories(BTreeMap<ScriptHash, Vec<Agreed>>);
 
-/// The history of one script.
+/// A transaction that a quorum lists in the history of a script, and more than do not.
+struct Agreed {
+    txid: Txid,
+    height: u32,
+    voices: usize,
+    /// Exchanges of the first few.
+    witnesses: Vec<Digest>,
+}
+
+/// The history of one script, as it is heard.
 #[derive(Default)]
 struct History {
     /// Who lists which transaction, and the exchanges of the first few.
@@ -45,11 +57,16 @@ impl Histories {
                 }
             }
         }
-        Self(histories)
+        Self(histories.into_iter().map(|(script, history)| (script, history.agreed())).collect())
     }
 
     /// What a server leaves out, script by script.
     pub(super) fn omitted(&self, dossier: &Dossier) -> Vec<Contradiction> {
+        let is_empty = |told: &Variants<Told>| told.newest_first().all(|said| said.what.lines.is_empty());
+        let scripts = &dossier.claims.scripts;
+        if scripts.len() >= SCRIPTS && scripts.values().all(is_empty) {
+            return Vec::new();
+        }
         // A history that its own status contradicts is no second finding.
         let contradicted: BTreeSet<ScriptHash> = dossier
             .claims
@@ -60,8 +77,8 @@ impl Histories {
                 _ => None,
             })
             .collect();
-        let told = dossier.claims.scripts.iter().filter(|(script, _)| !contradicted.contains(script));
-        told.filter_map(|(script, told)| self.0.get(script)?.missing(*script, told)).collect()
+        let told = scripts.iter().filter(|(script, _)| !contradicted.contains(script));
+        told.filter_map(|(script, told)| missing(*script, self.0.get(script)?, told)).collect()
     }
 }
 
@@ -77,27 +94,35 @@ impl History {
         }
     }
 
-    fn missing(&self, script: ScriptHash, told: &Variants<Told>) -> Option<Contradiction> {
-        let mut missing = self.listed.iter().filter_map(|((txid, height), (voices, witnesses))| {
-            let could = self.floors.values().filter(|floor| *floor >= height).count();
-            let agreed = voices.len() >= QUORUM && 2 * voices.len() > could;
-            let shown = agreed.then(|| left_out(told, *txid, *height)).flatten()?;
-            Some((txid, height, voices.len(), shown, witnesses))
+    fn agreed(self) -> Vec<Agreed> {
+        let mut floors: Vec<u32> = self.floors.into_values().collect();
+        floors.sort_unstable();
+        let agreed = self.listed.into_iter().filter_map(|((txid, height), (voices, witnesses))| {
+            let could = floors.len() - floors.partition_point(|floor| *floor < height);
+            let voices = voices.len();
+            let agreed = voices >= QUORUM && 2 * voices > could;
+            agreed.then_some(Agreed { txid, height, voices, witnesses })
         });
-        let (txid, height, voices, (times, shown), witnesses) = missing.next()?;
-        let more = match missing.count() {
-            0 => String::new(),
-            more => format!(", nor {more} others"),
-        };
-        Some(Contradiction {
-            indicator: Indicator::new(5),
-            statement: format!(
-                "{times} times it did not list transaction {txid} of height {height}{more} in the history of script \
-                 {script}; servers of {voices} neighbourhoods do.",
-            ),
-            evidence: shown.into_iter().chain(witnesses.iter().copied()).collect(),
-        })
+        agreed.collect()
     }
+}
+
+/// What of a history a server leaves out.
+fn missing(script: ScriptHash, agreed: &[Agreed], told: &Variants<Told>) -> Option<Contradiction> {
+    let mut missing = agreed.iter().filter_map(|line| Some((line, left_out(told, line.txid, line.height)?)));
+    let (Agreed { txid, height, voices, witnesses }, (times, shown)) = missing.next()?;
+    let more = match missing.count() {
+        0 => String::new(),
+        more => format!(", nor {more} others"),
+    };
+    Some(Contradiction {
+        indicator: Indicator::new(5),
+        statement: format!(
+            "{times} times it did not list transaction {txid} of height {height}{more} in the history of script {script}; \
+             servers of {voices} neighbourhoods do.",
+        ),
+        evidence: shown.into_iter().chain(witnesses.iter().copied()).collect(),
+    })
 }
 
 /// How often in a row, up to the latest, a transaction was left out that was buried, and the exchanges that show it.

@@ -1,9 +1,11 @@
 //! `observatory replay`: one assessment, concluded anew from the archive and compared with the published one.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use analyzer::folder::groups;
-use anyhow::Context as _;
 use clap::Args;
 
 use super::Evidence;
@@ -34,6 +36,7 @@ pub(crate) struct Arguments {
 /// [`Usage`] for a server that is not in the archive; else what kept it from being read, or that the published
 /// assessment is another.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let published = arguments.against.as_deref().map(published).transpose()?;
     let previous = arguments.against.as_deref().map(groups).transpose()?.unwrap_or_default();
     let analysis = arguments.evidence.read()?.conclude(&previous).await?;
     let assessment = analysis.assessments.iter().find(|assessment| assessment.server == arguments.server);
@@ -42,15 +45,22 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })?;
     let line = serde_json::to_string(assessment)?;
     output::result(&format!("{line}\n"))?;
-    let Some(folder) = &arguments.against else { return Ok(()) };
-    let path = folder.join("assessments.json");
-    let published = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let Some((path, text)) = published else { return Ok(()) };
     anyhow::ensure!(
-        published.lines().any(|published| published.trim_end_matches(',') == line),
+        text.lines().any(|published| published.trim_end_matches(',') == line),
         "{} says something else of {}: was the archive added to since, or --geoip another?",
         path.display(),
         arguments.server
     );
     output::note(&format!("{} says the same, byte for byte.", path.display()));
     Ok(())
+}
+
+/// The assessments in a report folder, and where they are.
+fn published(folder: &Path) -> Result<(PathBuf, String), Usage> {
+    let path = folder.join("assessments.json");
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(Usage(format!("--against {}: {error}", path.display()))),
+    }
 }

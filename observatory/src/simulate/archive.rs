@@ -70,7 +70,7 @@ pub(super) async fn write(
 ) -> anyhow::Result<()> {
     let seed = network.seed;
     let (began, history) = (Instant::now(), arguments.history(seed, network.days)?);
-    let archive = Archive::open(place)?;
+    let archive = Archive::create(place)?;
     let mut caller = Caller {
         network: Network::Regtest,
         vantage: VANTAGE.to_owned(),

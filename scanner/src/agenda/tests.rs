@@ -128,3 +128,15 @@ fn the_second_deep_round_asks_as_an_old_wallet_what_the_first_asked_in_our_own_n
         assert_eq!(next(&known).cards()[0].id, "C3");
     }
 }
+
+#[test]
+fn what_is_dear_is_asked_where_somebody_answers() {
+    let mut known = Acquaintance::default();
+    let plans = |known: &Acquaintance| planned(Profile::Deep, known, Timestamp::UNIX_EPOCH);
+    assert!(plans(&known)[0].1.len() == 1 && plans(&known)[1].1.len() > 1, "where wallets would be");
+    // Whoever lists a port at which nobody is would keep all that from being asked.
+    known.answering.insert(endpoints()[0].clone());
+    assert!(plans(&known)[0].1.len() > 1 && plans(&known)[1].1.len() == 1);
+    known.answering.insert(endpoints()[1].clone());
+    assert!(plans(&known)[0].1.len() == 1 && plans(&known)[1].1.len() > 1);
+}
