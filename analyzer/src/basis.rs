@@ -67,10 +67,15 @@ impl Basis<'_> {
         previous: &[Group],
         (play, draws): (Play, u64),
         seen: impl FnMut(&Visit, Digest),
-        spoilt: impl FnMut(&ArchiveError),
+        mut spoilt: impl FnMut(&ArchiveError),
     ) -> Result<Analysis, BasisError> {
         let (knowledge, signs) = (Knowledge::embedded()?, Signs::embedded()?);
-        let collection = self.collect(&knowledge, seen, spoilt).await?;
+        let mut losses = 0;
+        let counted = |error: &ArchiveError| {
+            losses += 1;
+            spoilt(error);
+        };
+        let collection = self.collect(&knowledge, seen, counted).await?;
         let defaults = (self.defaults)(collection.network);
         let beside = Beside {
             previous,
@@ -81,7 +86,9 @@ impl Basis<'_> {
             play,
             draws,
         };
-        Ok(Analysis::of(&collection, &knowledge, &beside))
+        let mut analysis = Analysis::of(&collection, &knowledge, &beside);
+        analysis.summary.spoilt = losses;
+        Ok(analysis)
     }
 
     /// The analysis, and its report. Groups keep the names that they have in the folder.

@@ -23,6 +23,8 @@ pub struct Summary {
     pub network: Network,
     /// When the latest visit began that this rests on.
     pub generated_at: Option<Timestamp>,
+    /// Files of the archive that are damaged, and lines that are no visits: what they held is missing here.
+    pub spoilt: usize,
     /// Servers that were visited.
     pub servers: usize,
     /// Those that answered when they were last visited.
@@ -62,6 +64,7 @@ impl Summary {
         Self {
             network,
             generated_at,
+            spoilt: 0,
             servers: assessments.len(),
             reachable: assessments.iter().filter(|assessment| assessment.reachable).count(),
             implementations,

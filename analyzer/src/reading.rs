@@ -136,10 +136,7 @@ impl<'v> Turn<'v> {
     /// The result, where it has this form.
     #[must_use]
     pub fn result<T: DeserializeOwned>(&self) -> Option<T> {
-        match self.answer()? {
-            Answer::Result(text) => serde_json::from_str(text).ok(),
-            Answer::Error(_) => None,
-        }
+        self.answer()?.result()
     }
 
     /// The result as text, where it is one.
@@ -147,7 +144,10 @@ impl<'v> Turn<'v> {
     pub fn text(&self) -> Option<Cow<'v, str>> {
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-        self.answer()?.result().map(|Text(text)| text)
+        match self.answer()? {
+            Answer::Result(text) => serde_json::from_str(text).ok().map(|Text(text)| text),
+            Answer::Error(_) => None,
+        }
     }
 
     /// The header of a block with its height, where this is how one was asked for: several look at it.

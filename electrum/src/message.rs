@@ -6,9 +6,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+/// Longest result that is made a tree of, in bytes: as much as is kept of one.
+const MAX_TREE: usize = 64 << 10;
 /// Longest error message that is handed on, in bytes.
 const MAX_ERROR_TEXT: usize = 4_096;
 
@@ -265,9 +267,9 @@ impl<'a> Answer<'a> {
 
     /// The result read as what the caller expects, or `None` where it is something else or an error.
     #[must_use]
-    pub fn result<T: Deserialize<'a>>(&self) -> Option<T> {
+    pub fn result<T: DeserializeOwned>(&self) -> Option<T> {
         match self {
-            Self::Result(text) => serde_json::from_str(text).ok(),
+            Self::Result(text) => read_as_wallets_do(text),
             Self::Error(_) => None,
         }
     }
@@ -301,6 +303,17 @@ impl<'a> Notification<'a> {
     pub fn params<T: Deserialize<'a>>(&self) -> Option<T> {
         serde_json::from_str(self.params?.get()).ok()
     }
+}
+
+/// Of a member that is written twice the last one counts, as in Python, and as in serde's trees, but not in its structures:
+/// whoever writes one twice is understood by wallets, and must be by us.
+fn read_as_wallets_do<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let in_a_tree = || {
+        let tree: serde_json::Value =
+            (text.len() <= MAX_TREE).then(|| serde_json::from_str(text).ok()).flatten()?;
+        serde_json::from_value(tree).ok()
+    };
+    serde_json::from_str(text).ok().or_else(in_a_tree)
 }
 
 fn read_error(text: &str) -> RpcError {
@@ -423,6 +436,17 @@ mod tests {
         assert_eq!(result, Some(vec![1, 2]));
         let null = Answer::read(br#"{"id":1,"result":null}"#).and_then(|a| a.result::<Option<u8>>());
         assert_eq!(null, Some(None));
+    }
+
+    #[test]
+    fn of_a_member_that_is_written_twice_the_last_one_counts() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Best {
+            height: u32,
+        }
+        let line = br#"{"id":1,"result":{"height":1,"height":900000}}"#;
+        let best = Answer::read(line).and_then(|answer| answer.result::<Best>());
+        assert_eq!(best, Some(Best { height: 900_000 }));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use electrum::{message::Answer, text::printable};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::{seconds::Seconds, visit::Visit};
 
@@ -96,22 +95,20 @@ impl Facts {
 }
 
 fn read_tip(answer: &Answer<'_>) -> Option<Tip> {
-    answer.result::<Best<'_>>()?.tip()
+    answer.result::<Best>()?.tip()
 }
 
 /// How servers write their best block, in answers and in notifications.
 #[derive(Debug, serde::Deserialize)]
-pub(crate) struct Best<'a> {
+pub(crate) struct Best {
     height: u32,
-    #[serde(borrow)]
-    hex: &'a RawValue,
+    hex: String,
 }
 
-impl Best<'_> {
+impl Best {
     /// The block, where what was sent is a header.
     pub(crate) fn tip(&self) -> Option<Tip> {
-        let hex: String = serde_json::from_str(self.hex.get()).ok()?;
-        let header = electrum::proof::header::decode(&hex).ok()?;
+        let header = electrum::proof::header::decode(&self.hex).ok()?;
         Some(Tip { height: self.height, hash: header.block_hash().to_string() })
     }
 }

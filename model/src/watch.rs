@@ -59,7 +59,7 @@ pub fn tips(visit: &Visit) -> Vec<TipSeen> {
         .filter_map(|heard| {
             let said = Notification::read(heard.line.bytes())?;
             let [best] =
-                said.params::<[Best<'_>; 1]>().filter(|_| said.method == "blockchain.headers.subscribe")?;
+                said.params::<[Best; 1]>().filter(|_| said.method == "blockchain.headers.subscribe")?;
             Some(TipSeen { at: at(visit, heard.at)?, tip: best.tip()? })
         })
         .collect()

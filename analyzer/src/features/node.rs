@@ -4,7 +4,7 @@
 //! A fee estimator learns from what reached its own node and when, so two servers that agree on estimates well above
 //! the floor, block after block, ask one node. At the floor everybody agrees.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use electrum::message::Answer;
 use jiff::Timestamp;
@@ -86,7 +86,7 @@ impl Node {
         }
         let at = reading.visit.started_at;
         for turn in reading.of_probe("C1") {
-            let best = turn.answer().and_then(Answer::result::<Best<'_>>);
+            let best = turn.answer().and_then(Answer::result::<Best>);
             let block = best.and_then(|best| best.block());
             if let Some((height, block)) = block {
                 self.told(height, block, at);
@@ -237,13 +237,12 @@ fn relay_fee(reading: &Reading<'_>) -> Option<u32> {
 }
 
 #[derive(Deserialize)]
-struct Best<'a> {
+struct Best {
     height: u32,
-    #[serde(borrow)]
-    hex: Cow<'a, str>,
+    hex: String,
 }
 
-impl Best<'_> {
+impl Best {
     fn block(&self) -> Option<(u32, Mark)> {
         let header = electrum::proof::header::decode(&self.hex).ok()?;
         Some((self.height, Mark::of(header.block_hash().to_string().as_bytes())))

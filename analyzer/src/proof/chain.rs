@@ -1,7 +1,7 @@
 //! Blocks and transactions: that headers were worked for and follow each other, that transactions are what they are
 //! called and where they are said to be.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use bitcoin::{
     Txid,
@@ -58,10 +58,9 @@ pub(crate) fn header(turn: &Turn<'_>) -> Option<(u32, Header)> {
 /// The best block, as it was told.
 pub(crate) fn best(turn: &Turn<'_>) -> Option<(u32, Header)> {
     #[derive(Deserialize)]
-    struct Best<'a> {
+    struct Best {
         height: u32,
-        #[serde(borrow)]
-        hex: Cow<'a, str>,
+        hex: String,
     }
     if turn.method() != "blockchain.headers.subscribe" {
         return None;

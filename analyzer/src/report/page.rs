@@ -44,6 +44,7 @@ struct Page<'a> {
     /// The first and the last.
     days: Option<(String, String)>,
     servers: usize,
+    spoilt: usize,
     reachable: usize,
     suspicious: usize,
     dishonest: usize,
@@ -90,6 +91,7 @@ pub(super) fn page(analysis: &Analysis, drawings: &Drawings) -> Result<String, a
         real: summary.network == Network::Mainnet,
         days: first.map(day).zip(summary.generated_at.map(day)),
         servers: summary.servers,
+        spoilt: summary.spoilt,
         reachable: summary.reachable,
         suspicious: count(Level::Suspicious),
         dishonest: count(Level::Dishonest),

@@ -35,8 +35,10 @@ impl Packed {
         room.clear();
         let read = zstd::Decoder::with_buffer(&self.bytes[..])
             .and_then(|decoder| decoder.take(LARGEST as u64).read_to_end(room));
-        let spoilt =
-            |e: std::io::Error| ArchiveError::Spoilt { file: self.path.to_string(), reason: e.to_string() };
+        let spoilt = |e: std::io::Error| ArchiveError::Spoilt {
+            file: self.path.to_string(),
+            reason: format!("{e}: what follows in it is left out; restore it from a copy"),
+        };
         Unpacked { damage: read.err().map(spoilt), path: Arc::clone(&self.path), text: room }
     }
 }
