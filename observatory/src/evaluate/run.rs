@@ -10,8 +10,8 @@ use std::{
 
 use analyzer::{
     analysis::{Analysis, Beside},
-    collect::{Collection, collect},
-    dossier::Dossier,
+    collect::Collection,
+    dossier::{Dossier, of_visits},
     exposure::Play,
     identify::Knowledge,
     reading::Reading,
@@ -19,6 +19,7 @@ use analyzer::{
 };
 use anyhow::{Context as _, ensure};
 use electrum::{Host, Network};
+use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use model::{Archive, Visit, assessment::Address, finding::Digest};
@@ -207,7 +208,9 @@ fn scanned(
 ) -> anyhow::Result<Collection> {
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("archive");
+    let mut began = Vec::new();
     for day in SCANNED_DAYS {
+        began.push(Timestamp::now());
         let world = World::lasting(scenario, seed, None, Days { from: day, count: 1 }, grammars)?;
         files::write(&world, folder.path())?;
         let runtime = Runtime::new()?;
@@ -228,7 +231,12 @@ fn scanned(
         ensure!(scanned.status.success(), "{}", String::from_utf8_lossy(&scanned.stderr));
     }
     let archive = Archive::open(archive.to_str().context("a path in UTF-8")?)?;
-    let read = collect(&archive, None, Timestamp::MIN, knowledge, |_, _| {}, |_| {});
-    let mut networks = Runtime::new()?.block_on(read)?;
-    networks.pop().context("nothing was scanned")
+    let mut visits: Vec<Visit> = Runtime::new()?.block_on(archive.read().try_collect())?;
+    for visit in &mut visits {
+        // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
+        let days = SCANNED_DAYS.iter().zip(&began).filter(|(_, began)| **began <= visit.started_at);
+        let day = days.map(|(day, _)| *day).last().context("a visit before the first scan")?;
+        visit.started_at = visit.started_at.checked_add(DAY * day)?;
+    }
+    Ok(Collection::of(Network::Regtest, of_visits(&visits, knowledge)?))
 }
