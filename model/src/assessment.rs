@@ -87,7 +87,7 @@ pub enum Level {
     Notable,
     /// 30 to 79: a medium indicator, or membership of a large undeclared group.
     Suspicious,
-    /// 80 to 100: the protocol itself is falsified.
+    /// 80 to 100: the protocol is falsified.
     Dishonest,
 }
 
