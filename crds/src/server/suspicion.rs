@@ -73,7 +73,7 @@ pub struct Finding {
     /// How much it can say: soft ones alone never make a server suspicious, a hard one makes it dishonest.
     #[schemars(with = "TierName")]
     pub tier: Tier,
-    /// The points that it adds to the score.
+    /// Its points, from which the score is made.
     #[schemars(range(min = 0, max = 100))]
     pub weight: f64,
     /// What was seen, in plain words.
