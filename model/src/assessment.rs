@@ -194,6 +194,6 @@ pub struct GroupEvidence {
     pub log10_lr: f64,
     /// In plain words; printable.
     pub detail: String,
-    /// Whether the group would fall apart without it.
+    /// Whether the group would fall apart without it and what is not independent of it.
     pub essential: bool,
 }
