@@ -107,7 +107,8 @@ dashboards: ## read the dashboards with a program of others: grafatui
 
 image: ## build the image without a registry, by buildah, and run each program in it
 	@command -v buildah >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends buildah; }
-	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --workspace --locked --bins --target $(HOST)
+	RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo" \
+		cargo build --release --workspace --locked --bins --target $(HOST)
 	image/build.sh $(STATIC) $(TARGET)/image
 
 sbom: ## what each program is made of, as CycloneDX, beside the programs: the next `make image` takes it along
