@@ -16,10 +16,10 @@ HOST    := $(shell rustc -vV | sed -n "s/^host: //p")
 STATIC  := $(TARGET)/$(HOST)/release
 
 .PHONY: help test lab proxies wallets cluster redis prometheus chaos e2e browser notebook sample programs chart chart-files \
-	dashboards image sbom book demo electrs grammars land evaluate bench thousands clusters crds fmt
+	dashboards image sbom book demo electrs grammars land evaluate bench thousands clusters crds
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 test: lab proxies wallets cluster redis prometheus ## everything that must hold: format, lints, unit, integration and doc tests
 	cargo fmt --all --check
@@ -96,6 +96,7 @@ chart: cluster redis prometheus programs ## the chart, by Helm: held against an 
 	CARGO_TARGET_DIR=$(TARGET) $(CHARTENV)/bin/python -m pytest --quiet tests/chart
 
 chart-files: ## make the dashboards, and what in the chart follows from elsewhere: schema, README, files/
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
 	test -x $(CHARTENV)/bin/python || $(PYTHON) -m venv $(CHARTENV)
 	$(CHARTENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/chart/requirements.txt
 	$(CHARTENV)/bin/python dashboards/make.py
@@ -107,7 +108,8 @@ dashboards: ## read the dashboards with a program of others: grafatui
 
 image: ## build the image without a registry, by buildah, and run each program in it
 	@command -v buildah >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends buildah; }
-	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --workspace --locked --bins --target $(HOST)
+	RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo" \
+		cargo build --release --workspace --locked --bins --target $(HOST)
 	image/build.sh $(STATIC) $(TARGET)/image
 
 sbom: ## what each program is made of, as CycloneDX, beside the programs: the next `make image` takes it along
@@ -133,6 +135,7 @@ grammars: ## make analyzer/grammars.json from the captured servers
 	cargo run -p analyzer --example grammars --locked
 
 land: ## make the geometry of the map from public data (analyzer/data/land.txt, countries.tsv)
+	@command -v npm >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends nodejs npm; }
 	mkdir -p $(TARGET)/land && cd $(TARGET)/land && \
 		npm install --no-package-lock --no-audit --no-fund --silent world-atlas@2.0.2 i18n-iso-countries@7.14.0
 	cargo run -p analyzer --example land --locked -- $(TARGET)/land
@@ -147,6 +150,7 @@ thousands: cluster redis ## the operator with 10,000 servers, on a real API serv
 	cargo bench -p operator --bench thousands --locked
 
 clusters: ## cluster the same servers with linfa and with scikit-learn, which is installed, and compare
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq python3-venv; }
 	test -x $(CLUSTERS)/bin/python || $(PYTHON) -m venv $(CLUSTERS)
 	$(CLUSTERS)/bin/pip install --quiet scikit-learn
 	rm -rf $(CLUSTERS)/data

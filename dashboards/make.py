@@ -35,7 +35,7 @@ INFO = f"electrum_server_info{{{NET}}}"
 LOCATED = f'electrum_server_info{{{NET}, country!=""}}'
 LEVEL = [("clear", "< 10", "nothing was found"), ("notable", ">= 10 < 30", "soft indicators only"),
          ("suspicious", ">= 30 < 80", "a medium indicator, or a large undeclared group"),
-         ("dishonest", ">= 80", "the protocol itself is falsified, with the bytes that prove it")]
+         ("dishonest", ">= 80", "the protocol is falsified, by the bytes or against a quorum")]
 
 
 def network():

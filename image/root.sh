@@ -4,6 +4,7 @@
 set -eu
 programs=$1 root=$2
 names='operator scanner analyzer observatory'
+cargo=${CARGO_HOME:-${HOME:-}/.cargo}
 for name in $names; do
 	[ -f "$programs/$name" ] || {
 		echo "image/root.sh: there is no $name in $programs: make image" >&2
@@ -11,6 +12,11 @@ for name in $names; do
 	}
 	if ldd "$programs/$name" 2>/dev/null | grep -q '=>'; then
 		echo "image/root.sh: $name needs libraries that no image has: RUSTFLAGS=\"-C target-feature=+crt-static\"" >&2
+		exit 1
+	fi
+	# Paths of the build say nothing to anybody, and would make every build another.
+	if grep -aqF "$cargo/" "$programs/$name"; then
+		echo "image/root.sh: $name says where it was built: RUSTFLAGS with --remap-path-prefix, as in the Makefile" >&2
 		exit 1
 	fi
 done

@@ -120,7 +120,8 @@ fn parted(weights: &[f64], labels: &[usize]) -> Figure {
 }
 
 impl Weighting {
-    fn of(self, member: &Member) -> f64 {
+    /// What a server counts.
+    pub(crate) fn of(self, member: &Member) -> f64 {
         match self {
             Self::Adverts => f64::from(member.adverts),
             Self::Buckets => member.buckets,

@@ -82,9 +82,10 @@ pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
 pub fn document() -> String {
     let mut text = String::from(
         "# Indicators\n\n\
-         What may be held against a server. A hard one proves that the protocol itself is falsified, from the exact bytes; a\n\
-         medium one is hard to explain innocently; soft ones alone never make a server suspicious. A statement says what was\n\
-         seen, never who is behind it. A server that only writes down what it sees shows none of them.\n\n\
+         What may be held against a server. A hard one shows that the protocol is falsified, by the exact bytes or against a\n\
+         quorum of at least five neighbourhoods (I5, and I7 by height); a medium one is hard to explain innocently; soft ones\n\
+         alone never make a server suspicious. A statement says what was seen, never who is behind it. A server that only writes\n\
+         down what it sees shows none of them.\n\n\
          This page is written by `cargo run -p analyzer --example indicators > docs/indicators.md`.\n\n\
          | id | tier | points | what it is | what else it may mean |\n\
          |---|---|---:|---|---|\n",

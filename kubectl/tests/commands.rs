@@ -89,7 +89,7 @@ async fn machines_are_told_in_json_and_mistakes_in_a_line() {
         .iter()
         .map(|row| (row["server"].as_str().expect("a host"), row["suspicion"]["score"].as_i64()))
         .collect();
-    assert_eq!(scores["fee.example.org"], Some(90));
+    assert_eq!(scores["fee.example.org"], Some(100));
     assert_eq!(rows.len(), 3, "who was not judged is not suspicious");
     let plan = run(&cluster, "kubectl observatory plan mainnet --json").await;
     let plan: Value = serde_json::from_str(&plan).expect("JSON");

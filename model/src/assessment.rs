@@ -87,7 +87,7 @@ pub enum Level {
     Notable,
     /// 30 to 79: a medium indicator, or membership of a large undeclared group.
     Suspicious,
-    /// 80 to 100: the protocol itself is falsified.
+    /// 80 to 100: the protocol is falsified.
     Dishonest,
 }
 
@@ -194,6 +194,6 @@ pub struct GroupEvidence {
     pub log10_lr: f64,
     /// In plain words; printable.
     pub detail: String,
-    /// Whether the group would fall apart without it.
+    /// Whether the group would fall apart without it and what is not independent of it.
     pub essential: bool,
 }

@@ -72,7 +72,7 @@ pub enum Tier {
     Soft,
     /// Hard to explain innocently.
     Medium,
-    /// The protocol itself is falsified, and the bytes prove it.
+    /// The protocol is falsified, by the bytes themselves or against a quorum.
     Hard,
 }
 

@@ -26,6 +26,12 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// Measures the servers that Electrum wallets trust.
 #[derive(Debug, Parser)]
 #[command(name = "observatory", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  observatory demo
+  observatory scan --network testnet4
+  observatory analyze --archive archive --out report
+  observatory serve report
+  observatory verify 4a5e1e4baab8 --archive archive")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

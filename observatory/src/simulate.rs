@@ -35,7 +35,8 @@ const LONGEST: i64 = 366;
 /// address is; for `plan --geoip`), and scan.txt (the command that scans it). Names that only this network has
 /// are resolved at a port that is told. A seed gives the same network to the byte. Ctrl-C ends it.
 ///
-/// With --archive nothing is served: the visits that a scan would have made over the days are written at once.
+/// With --archive nothing is served, and there is no scan.txt: the visits that a scan would have made over the
+/// days are written at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory simulate --scenario mixed-2026 --out net

@@ -139,6 +139,8 @@ fn steps(verification: &Verification<'_>, digest: Digest) -> String {
     }
     text.push_str(match verification.verdict() {
         Verdict::Contradicted => "\nVerdict: what it said is not so.\n",
+        Verdict::Outvoted => "\nVerdict: it is not what a quorum of neighbourhoods said.\n",
+        Verdict::Disputed => "\nVerdict: it is not what others said; each step says how many they are.\n",
         Verdict::Holds => "\nVerdict: all of it holds.\n",
         Verdict::NothingToProve => "\nVerdict: bytes alone prove and disprove nothing here; the finding rests on how this compares with other visits.\n",
     });

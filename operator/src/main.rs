@@ -16,6 +16,9 @@ use tracing_subscriber::EnvFilter;
 /// Turns ScanCampaigns into fleets of scanners, and tells in statuses what becomes of them.
 #[derive(Parser)]
 #[command(version, about)]
+#[command(after_help = "Examples:
+  operator run --image registry.example.org/electrum-observatory:0.1.0 --redis redis://redis:6379
+  operator crds | kubectl apply --server-side -f -")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,8 +27,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Look after the campaigns of a cluster, as the Pod's service account or as KUBECONFIG says.
-    ///
-    /// Example: operator run --image registry.example.org/electrum-observatory:0.1.0 --redis redis://redis:6379
+    #[command(after_help = "Examples:
+  operator run --image registry.example.org/electrum-observatory:0.1.0 --redis redis://redis:6379")]
     Run {
         #[command(flatten)]
         settings: Box<Settings>,

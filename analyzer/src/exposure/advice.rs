@@ -71,10 +71,11 @@ pub(super) fn recommendations(courses: &[Course], wallet: &Wallet, padding: &Pad
         });
         if let Some(first) = usual.operators.first() {
             let number = after(&first.learns);
+            let hosts = if first.hosts == 1 { "host" } else { "hosts" };
             all.push(Recommendation {
                 id: Advice::FewHands,
                 text: format!(
-                    "Do not take many servers for many operators. The one that meets most wallets has {} host(s), and \
+                    "Do not take many servers for many operators. The one that meets most wallets has {} {hosts}, and \
                      knows {:.0} % of the wallets after 30 sessions.",
                     first.hosts,
                     number * 100.0

@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 20,
         title: "belongs to a large group that does not say that it is one",
-        caveat: "who runs many servers may mean well; what is known is that they are run together",
+        caveat: "who runs many servers may mean well; the evidence is consistent with their being run together",
         find: large_group,
     },
 ];

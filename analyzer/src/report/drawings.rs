@@ -150,11 +150,16 @@ fn table_of(what: &str, shares: &[Share]) -> Table {
 }
 
 fn operators(analysis: &Analysis) -> Result<Figure, askama::Error> {
-    let of = |weighting| analysis.figures.centralisation.get(&weighting)?.get(&Dimension::Operator);
-    let largest = of(Weighting::Selection).map(|found| found.largest.as_slice()).unwrap_or_default();
-    let share = |weighting, name: &str| {
-        let holder = of(weighting).and_then(|found| found.largest.iter().find(|holder| holder.name == name));
-        holder.map_or_else(|| "–".to_owned(), |holder| percent(holder.share))
+    let chosen = analysis.figures.centralisation.get(&Weighting::Selection);
+    let chosen = chosen.and_then(|dimensions| dimensions.get(&Dimension::Operator));
+    let largest = chosen.map(|found| found.largest.as_slice()).unwrap_or_default();
+    // Who is not among the largest by a weighting has a share of it all the same.
+    let members = &analysis.figures.members;
+    let share = |weighting: Weighting, name: &str| {
+        let all: f64 = members.iter().map(|member| weighting.of(member)).sum();
+        let held = members.iter().filter(|member| member.operator == name);
+        let held: f64 = held.map(|member| weighting.of(member)).sum();
+        if all > 0.0 { percent(held / all) } else { "–".to_owned() }
     };
     let drawn: Vec<Bar> = largest
         .iter()

@@ -101,7 +101,7 @@ fn suspicion(assessment: &Assessment, now: Timestamp) -> Suspicion {
     }
 }
 
-/// What the bytes prove is sure; anything else is as sure as there are visits to tell it from.
+/// That the protocol is falsified is sure; anything else is as sure as there are visits to tell it from.
 fn confidence(assessment: &Assessment) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "nobody makes so many visits")]
     let visits = assessment.visits as f64;

@@ -31,11 +31,15 @@ pub struct Verification<'v> {
     pub proofs: Vec<Proof<'v>>,
 }
 
-/// What follows from a verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What follows from a verification. What weighs more comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// A step does not hold.
+    /// A step does not hold that the bytes decide by themselves.
     Contradicted,
+    /// A quorum of neighbourhoods said otherwise.
+    Outvoted,
+    /// Other hosts said otherwise, as many as each step says.
+    Disputed,
     /// All steps hold.
     Holds,
     /// The exchange claims nothing that bytes alone can prove or disprove.
@@ -49,10 +53,13 @@ impl Verification<'_> {
         if self.proofs.is_empty() {
             return Verdict::NothingToProve;
         }
-        match self.proofs.iter().any(|proof| proof.failure().is_some()) {
-            true => Verdict::Contradicted,
-            false => Verdict::Holds,
-        }
+        let failed = self.proofs.iter().filter(|proof| proof.failure().is_some());
+        let against = failed.map(|proof| match proof.subject {
+            Subject::Block(_) => Verdict::Outvoted,
+            Subject::History(_) => Verdict::Disputed,
+            _ => Verdict::Contradicted,
+        });
+        against.min().unwrap_or(Verdict::Holds)
     }
 }
 

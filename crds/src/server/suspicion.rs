@@ -23,7 +23,7 @@ pub struct Suspicion {
     /// The band of the score: clear (0–9), notable (10–29), suspicious (30–79), dishonest (80–100).
     #[schemars(with = "LevelName")]
     pub level: Level,
-    /// How sure that is, from 0 to 1: 1 where the bytes prove it, else the more visits the more, and half with ten.
+    /// How sure that is, from 0 to 1: 1 where it is dishonest, else the more visits the more, and half with ten.
     #[schemars(range(min = 0, max = 1))]
     pub confidence: f64,
     /// The group of servers that the evidence links it to.
@@ -73,7 +73,7 @@ pub struct Finding {
     /// How much it can say: soft ones alone never make a server suspicious, a hard one makes it dishonest.
     #[schemars(with = "TierName")]
     pub tier: Tier,
-    /// The points that it adds to the score.
+    /// Its points, from which the score is made.
     #[schemars(range(min = 0, max = 100))]
     pub weight: f64,
     /// What was seen, in plain words.

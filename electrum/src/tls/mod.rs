@@ -1,11 +1,11 @@
 //! TLS in which certificates are recorded and never trusted.
 //!
 //! The Electrum world has no certificate authority worth the name, so a certificate says nothing about
-//! whom we talk to; but it is a fact about a server, and two servers with one key are one operator. So
-//! [`Connector`] accepts every chain and keeps it, [`describe`] reads it, and what rustls cannot speak
-//! (TLS 1.1 and older, RSA key exchange, small or odd keys) is found out by [`offer`] and named by
-//! [`classify`]. What is under the server shows in its answers to each [`Hello`], and whether two servers
-//! share a secret, in whether one takes the [`Ticket`] of the other.
+//! whom we talk to; but it is a fact about a server, and two servers with one key are consistent with one
+//! operator. So [`Connector`] accepts every chain and keeps it, [`describe`] reads it, and what rustls
+//! cannot speak (TLS 1.1 and older, RSA key exchange, small or odd keys) is found out by [`offer`] and
+//! named by [`classify`]. What is under the server shows in its answers to each [`Hello`], and whether two
+//! servers share a secret, in whether one takes the [`Ticket`] of the other.
 
 mod certificate;
 mod der;

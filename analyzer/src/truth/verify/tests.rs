@@ -19,14 +19,18 @@ fn a_stranger_can_replay_that_a_quorum_has_another_block() {
         let suspect = visit(SUSPECT, 0, Purpose::Deep, world.lying("C2", 1, &other));
         [suspect].into_iter().chain((0..count).map(honest)).collect()
     };
+    let digest = |visit: &Visit| {
+        let mut asked = visit.exchanges.iter().filter(|exchange| exchange.probe == "C2");
+        Digest::of_exchange(asked.nth(1).expect("a block"))
+    };
     let block = |visits: &[Visit], place: usize| {
-        let mut asked = visits[place].exchanges.iter().filter(|exchange| exchange.probe == "C2");
-        let digest = Digest::of_exchange(asked.nth(1).expect("a block"));
-        let proofs = verify(digest, visits).expect("it is there").proofs;
+        let proofs = verify(digest(&visits[place]), visits).expect("it is there").proofs;
         proofs.iter().find(|proof| proof.subject == Subject::Block(1)).map(|proof| proof.failure().is_none())
     };
     assert_eq!((block(&beside(5), 0), block(&beside(5), 1)), (Some(false), Some(true)));
     assert_eq!(block(&beside(4), 0), None, "four are too few");
+    let verdict = |visits: &[Visit]| verify(digest(&visits[0]), visits).expect("it is there").verdict();
+    assert_eq!((verdict(&beside(5)), verdict(&beside(4))), (Verdict::Outvoted, Verdict::Holds));
 }
 
 #[test]
