@@ -8,9 +8,10 @@
 //!    it elsewhere.
 //! 3. A name that always answered at one address and another address that it leads to, if both proved to hold the same
 //!    certificate's key.
-//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, and do not
-//!    both declare each other: dual stack, or two lines to one machine. Two that do are a pair that says so: two
-//!    servers, which attribution links.
+//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, say the same of
+//!    the chain, and do not both declare each other: dual stack, or two lines to one machine. Two that do are a pair that
+//!    says so: two servers, which attribution links. Two that contradict each other may be a server and a stranger who
+//!    forwards a port to it, and lies at another.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +21,7 @@ use std::{
 use electrum::{Endpoint, Host};
 use model::finding::Digest;
 
-use crate::{dossier::Dossier, forest::Forest};
+use crate::{dossier::Dossier, features::claims::Claims, forest::Forest};
 
 /// A server, and what visits to its hosts show.
 #[derive(Clone, Debug)]
@@ -162,10 +163,28 @@ fn two_of_one_certificate(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
         let literal = at_one.address().is_some() && at_other.address().is_some();
         let alike = says_one.place.answered == says_other.place.answered;
         let distinct = declares(says_one, at_other) && declares(says_other, at_one);
-        if literal && alike && !distinct {
+        if literal && alike && !distinct && agree(&says_one.claims, &says_other.claims) {
             forest.join(one, other);
         }
     }
+}
+
+/// Whether two say the same of what is buried, and neither contradicts itself alone.
+fn agree(one: &Claims, other: &Claims) -> bool {
+    let lies = |claims: &Claims| claims.contradictions.lasting().next().is_some();
+    let mut outputs =
+        one.outputs.iter().filter_map(|(outpoint, said)| Some((said, other.outputs.get(outpoint)?)));
+    let mut headers =
+        one.headers.iter().filter_map(|(height, said)| Some((said, other.headers.get(height)?)));
+    let mut scripts =
+        one.scripts.iter().filter_map(|(script, said)| Some((said, other.scripts.get(script)?)));
+    lies(one) == lies(other)
+        && outputs.all(|(one, other)| one.latest_is(other))
+        && headers.all(|(one, other)| one.latest_is(other))
+        && scripts.all(|(one, other)| {
+            let both = one.latest().zip(other.latest());
+            both.is_none_or(|(one, other)| one.what.agrees(&other.what))
+        })
 }
 
 /// Whether a host's features name a host.
@@ -175,10 +194,14 @@ pub(crate) fn declares(dossier: &Dossier, host: &Host) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::Visit;
+    use model::{Purpose, Visit};
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{answers, certificate, light};
+    use crate::{
+        hand_made::{HEIGHT, World, told, visit},
+        testing::{answers, certificate, light},
+    };
 
     fn joined(visits: &[Visit]) -> Vec<Vec<String>> {
         let dossiers = crate::testing::dossiers(visits);
@@ -264,6 +287,32 @@ mod tests {
         assert_eq!(joined(&three).len(), 3);
         let other_ports = [two[0].clone(), shown("ssl://[2001:db8::1]:443", "key")];
         assert_eq!(joined(&other_ports).len(), 2);
+    }
+
+    #[test]
+    fn who_forwards_a_port_and_lies_at_another_lies_for_himself() {
+        let world = World::new();
+        let lists = |host: &str, value: u64| {
+            let coin = json!([{"tx_hash": "11".repeat(32), "tx_pos": 0, "height": HEIGHT, "value": value}]);
+            let listed = told("S4", "blockchain.scripthash.listunspent", &json!([world.hash()]), &coin);
+            certificate(visit(host, 0, Purpose::Deep, vec![listed]), "shared", 1_000, "key")
+        };
+        let alike = [lists("192.0.2.1", 7), lists("198.51.100.1", 7)];
+        assert_eq!(joined(&alike), [["192.0.2.1", "198.51.100.1"]]);
+        let apart = [lists("192.0.2.1", 7), lists("198.51.100.1", 70)];
+        assert_eq!(joined(&apart), [["192.0.2.1"], ["198.51.100.1"]]);
+        let history = |host: &str, lines: Value| {
+            let about = json!([world.hash()]);
+            let mut all = world.honest();
+            all.retain(|exchange| exchange.probe == "C1");
+            all.push(told("S4", "blockchain.scripthash.get_history", &about, &lines));
+            certificate(visit(host, 0, Purpose::Deep, all), "shared", 1_000, "key")
+        };
+        let line = json!([{"tx_hash": "11".repeat(32), "height": HEIGHT}]);
+        let apart = [history("192.0.2.1", line.clone()), history("198.51.100.1", json!([]))];
+        assert_eq!(joined(&apart).len(), 2);
+        let alike = [history("192.0.2.1", line.clone()), history("198.51.100.1", line)];
+        assert_eq!(joined(&alike).len(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use electrum::{Host, endpoint::DnsName};
 use psl::{List, Psl as _, Type};
 
 /// Rises when the same names give other features.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Words of which names of servers are made everywhere.
 const GENERIC: [&str; 24] = [
@@ -35,6 +35,18 @@ const GENERIC: [&str; 24] = [
     "wallet",
 ];
 
+/// Domains under which hosters name the machines that they rent out, as far as the public suffix list does not know
+/// them. A short list from general knowledge as well.
+const HOSTERS: [&str; 7] = [
+    "contaboserver.net",
+    "your-server.de",
+    "ovh.net",
+    "vultrusercontent.com",
+    "linodeusercontent.com",
+    "bc.googleusercontent.com",
+    "stratoserver.net",
+];
+
 /// Domains under which anybody can have a name that follows a changing address, as far as the public suffix list
 /// does not know them (it does know duckdns.org, dyndns.org, no-ip.com's and many more). A short list from general
 /// knowledge, not a survey of such services.
@@ -56,7 +68,8 @@ pub fn registered(host: &Host) -> Option<&str> {
     let Host::Name(name) = host else { return None };
     let domain = psl::domain_str(name.as_str())?;
     // What the list does not know it takes for a suffix of one label; a name of one label is nobody's.
-    (!is_dynamic(host)).then_some(domain)
+    let is_rented = HOSTERS.iter().any(|hoster| is_under(name, hoster));
+    (!is_rented && !is_dynamic(host)).then_some(domain)
 }
 
 /// Whether the name is of a kind that anybody can have without registering a domain.
@@ -104,6 +117,7 @@ mod tests {
             ("mine.duckdns.org", None),
             ("mine.mooo.com", None),
             ("ec2-1-2-3-4.compute-1.amazonaws.com", None),
+            ("vmd71287.contaboserver.net", None),
             ("com", None),
             ("192.0.2.1", None),
         ] {

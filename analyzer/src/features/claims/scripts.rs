@@ -20,6 +20,18 @@ pub struct Told {
     pub floor: u32,
 }
 
+impl Told {
+    /// Whether two list the same, as far as both could.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        let floor = self.floor.min(other.floor);
+        let shared = |told: &Self| {
+            told.lines.iter().copied().filter(|(_, height)| *height <= floor).collect::<Vec<_>>()
+        };
+        shared(self) == shared(other)
+    }
+}
+
 /// What is buried of a history; none of one that is too long.
 #[must_use]
 pub fn buried(items: &[HistoryItem], floor: u32) -> Option<Lines> {
