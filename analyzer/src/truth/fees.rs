@@ -2,7 +2,10 @@
 
 use model::finding::{Digest, Indicator};
 
-use super::{Contradiction, voices::Window};
+use super::{
+    Contradiction,
+    voices::{AFTER, Window},
+};
 use crate::{
     dossier::Dossier,
     features::claims::{FeesSaid, Sample, TARGETS},
@@ -28,7 +31,7 @@ impl Estimates {
                 let samples = dossier.claims.fees.samples();
                 Some(samples.filter_map(move |(at, told)| Some((at.as_second(), voice, told[place]?.0))))
             });
-            Window::new(told.flatten().collect())
+            Window::new(told.flatten().collect(), AFTER)
         };
         Self(std::array::from_fn(of_target))
     }

@@ -305,6 +305,19 @@ fn who_stands_still_is_behind_and_who_catches_up_is_not() {
     assert_eq!(standing(&[(1, TIP), (30, TIP - 6)]), [], "once of late");
 }
 
+#[test]
+fn a_burst_of_blocks_is_held_against_nobody_who_was_visited_before_it() {
+    let world = World::new();
+    let at = |host: &str, minutes, height| {
+        visit(host, minutes, Purpose::Light, with_tip(&world, world.honest(), height))
+    };
+    let suspect = [at(SUSPECT, 0, TIP - 7), at(SUSPECT, 1, TIP - 7)];
+    let others = (0..6_i64).map(|number| at(&format!("10.0.{number}.1"), 2 + number % 3, TIP));
+    let early = (6..12).map(|number| at(&format!("10.0.{number}.1"), 0, TIP - 7));
+    assert_eq!(found_among(suspect.iter().cloned().chain(others.clone()).chain(early).collect()), []);
+    assert_eq!(found_among(suspect.into_iter().chain(others).collect()), [], "nobody told of them before");
+}
+
 /// Estimates in bitcoins of the suspect, twice, beside six servers that say 0.0002.
 fn charging(first: [f64; 4], second: [f64; 4]) -> Vec<(String, Found)> {
     let at = |host: &str, minutes, fees: [f64; 4]| {

@@ -3,18 +3,26 @@
 use jiff::Timestamp;
 use model::finding::{Digest, Indicator};
 
-use super::{Contradiction, voices::Window};
+use super::{
+    Contradiction,
+    voices::{AFTER, Window},
+};
 use crate::{dossier::Dossier, server::Server};
 
 /// Blocks that nobody is blamed for.
 const TOLERATED: u64 = 2;
-/// Blocks that no two blocks in quick succession explain.
+/// Blocks that no two blocks in quick succession explain, where others had them before.
 const FAR: u64 = 6;
 /// How long a server must be behind otherwise, in seconds.
 const LONG: i64 = 600;
 
-/// The height that half of the neighbourhoods had reached at a time.
-pub(super) struct Heights(Window);
+/// The height that half of the neighbourhoods had reached.
+pub(super) struct Heights {
+    /// About a time.
+    around: Window,
+    /// By then: a burst of blocks that came after a visit is held against nobody.
+    before: Window,
+}
 
 impl Heights {
     pub(super) fn of(servers: &[Server<'_>]) -> Self {
@@ -25,7 +33,8 @@ impl Heights {
                 dossier.claims.tips.told().map(move |(at, height, _)| (at.as_second(), voice, height.into())),
             )
         });
-        Self(Window::new(told.flatten().collect()))
+        let told: Vec<_> = told.flatten().collect();
+        Self { around: Window::new(told.clone(), AFTER), before: Window::new(told, 0) }
     }
 
     /// Whether a server was behind in the latest visits that can be judged, at least two, without catching up. Before
@@ -36,9 +45,12 @@ impl Heights {
         let judged = &judged[kept_up.map_or(0, |place| place + 1)..];
         let [first, .., last] = judged else { return Vec::new() };
         let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
+        let far = |lag: &&Lag| lag.before.is_some_and(|blocks| blocks >= FAR);
+        let far = judged.iter().filter(far).count() >= 2
+            && judged.iter().all(|lag| lag.before.is_none_or(|b| b >= FAR));
         let long = last.at.as_second().saturating_sub(first.at.as_second()) >= LONG;
         let catching_up = last.blocks < first.blocks;
-        if catching_up || !(long || least >= FAR) {
+        if catching_up || !(long || far) {
             return Vec::new();
         }
         vec![Contradiction {
@@ -53,8 +65,8 @@ impl Heights {
     }
 
     fn lag(&self, (at, height, digest): (Timestamp, u32, Digest)) -> Option<Lag> {
-        let usual = self.0.median(at.as_second())?;
-        Some(Lag { at, height, blocks: usual.saturating_sub(height.into()), digest })
+        let behind = |window: &Window| Some(window.median(at.as_second())?.saturating_sub(height.into()));
+        Some(Lag { at, height, blocks: behind(&self.around)?, before: behind(&self.before), digest })
     }
 }
 
@@ -62,5 +74,7 @@ struct Lag {
     at: Timestamp,
     height: u32,
     blocks: u64,
+    /// Behind what others had told by then, where enough had.
+    before: Option<u64>,
     digest: Digest,
 }

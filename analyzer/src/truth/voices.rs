@@ -42,10 +42,11 @@ fn median(said: &BTreeMap<Subnet, u64>) -> Option<u64> {
     Some(*values.select_nth_unstable(middle).1)
 }
 
-/// How long before a moment, and how long after it, what was said counts for it, in seconds: whoever is visited first in
-/// a round can be judged by those who follow. In five minutes the chain seldom grows by more than is tolerated.
+/// How long before a moment what was said counts for it, in seconds.
 const BEFORE: i64 = 1_800;
-const AFTER: i64 = 300;
+/// And how long after it: whoever is visited first in a round can be judged by those who follow. In five minutes the chain
+/// of bitcoins seldom grows by more than is tolerated; those of test networks do.
+pub(super) const AFTER: i64 = 300;
 /// Moments are minutes.
 const MINUTE: i64 = 60;
 
@@ -53,13 +54,13 @@ const MINUTE: i64 = 60;
 pub(super) struct Window(BTreeMap<i64, Option<u64>>);
 
 impl Window {
-    /// Of values with the second in which they were told, and who told them.
-    pub(super) fn new(mut said: Vec<(i64, Subnet, u64)>) -> Self {
+    /// Of values with the second in which they were told, and who told them, up to so many seconds after a minute.
+    pub(super) fn new(mut said: Vec<(i64, Subnet, u64)>, after: i64) -> Self {
         said.sort_unstable();
         let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
         let usual = |minute: i64| {
             let from = said.partition_point(|(at, ..)| *at < minute * MINUTE - BEFORE);
-            let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE + AFTER);
+            let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE + after);
             // Of each voice the latest.
             median(&said[from..to].iter().map(|(_, voice, value)| (*voice, *value)).collect())
         };
