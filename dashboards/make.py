@@ -33,7 +33,7 @@ SCORES = f"max by (campaign, network, server) (electrum_server_suspicion_score{{
 UP = f"max by (campaign, network, server) (electrum_server_up{{{NET}}})"
 INFO = f"electrum_server_info{{{NET}}}"
 LOCATED = f'electrum_server_info{{{NET}, country!=""}}'
-LEVEL = [("clear", "< 10", "nothing was found"), ("notable", ">= 10 < 30", "soft indicators only"),
+LEVEL = [("clear", "< 10", "nothing, or only what most servers show"), ("notable", ">= 10 < 30", "soft indicators only"),
          ("suspicious", ">= 30 < 80", "a medium indicator, or a large undeclared group"),
          ("dishonest", ">= 80", "the protocol is falsified, by the bytes or against a quorum")]
 

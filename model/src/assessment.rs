@@ -81,7 +81,7 @@ pub struct Membership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// 0 to 9: nothing was found.
+    /// 0 to 9: nothing was found, or only what most servers show.
     Clear,
     /// 10 to 29: soft indicators only.
     Notable,
