@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_begins_later_is_read_later() {
+        let archive = Archive::open("memory:///").expect("opens");
+        for begun in 0..20_u8 {
+            let mut writer = archive.writer();
+            writer.append(&Visit { vantage: begun.to_string(), ..example() }).await.expect("appends");
+            writer.close().await.expect("closes");
+        }
+        let read: Vec<String> = all(&archive).await.into_iter().map(|visit| visit.vantage).collect();
+        assert_eq!(read, (0..20).map(|begun| begun.to_string()).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
     async fn days_before_a_time_are_left_out() {
         let archive = Archive::open("memory:///").expect("opens");
         let mut writer = archive.writer();

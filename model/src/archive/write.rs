@@ -32,11 +32,11 @@ struct Buffer {
 }
 
 impl Archive {
-    /// Starts appending. Every writer names its files after its own start and a random number, so that
-    /// two of them never meet.
+    /// Starts appending. Every writer names its files after its own start and a random number, so that two of them never
+    /// meet, and of two that follow each other in one second the files of the first are read first.
     #[must_use]
     pub fn writer(&self) -> Writer {
-        let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
+        let started = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%S.%6fZ");
         let run = format!("{started}-{:08x}", rand::random::<u32>());
         Writer { archive: self.clone(), run, part: 0, buffers: BTreeMap::new(), hurries: true }
     }
