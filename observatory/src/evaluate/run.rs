@@ -235,7 +235,8 @@ fn scanned(
     for visit in &mut visits {
         // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
         let days = SCANNED_DAYS.iter().zip(&began).filter(|(_, began)| **began <= visit.started_at);
-        let day = days.map(|(day, _)| *day).last().context("a visit before the first scan")?;
+        let mut days = days.map(|(day, _)| *day);
+        let day = days.next_back().context("a visit before the first scan")?;
         visit.started_at = visit.started_at.checked_add(DAY * day)?;
     }
     Ok(Collection::of(Network::Regtest, of_visits(&visits, knowledge)?))
