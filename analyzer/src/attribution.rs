@@ -36,7 +36,7 @@ use crate::{
     forest::Forest,
     gossip::Gossip,
     mark::Mark,
-    server::{Server, declares},
+    server::{self, Server, declares},
 };
 use coincidence::{Sharpness, coincidences};
 use evidence::Kind;
@@ -202,8 +202,7 @@ fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &HashMap<(usize,
 }
 
 fn listed(server: &Server<'_>, places: &HashMap<&Host, usize>) -> std::collections::BTreeSet<usize> {
-    let declared = server.dossiers().filter_map(|dossier| dossier.identity.declared.latest());
-    declared.flat_map(|span| span.value.hosts.iter()).filter_map(|host| places.get(host).copied()).collect()
+    server.dossiers().flat_map(server::declared).filter_map(|host| places.get(host).copied()).collect()
 }
 
 /// Who takes whose tickets. A refusal means something where the ticket's own server took it afterwards.

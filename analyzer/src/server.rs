@@ -14,14 +14,18 @@
 //!    forwards a port to it, and lies at another.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
 };
 
 use electrum::{Endpoint, Host};
 use model::finding::Digest;
 
-use crate::{dossier::Dossier, features::claims::Claims, forest::Forest};
+use crate::{
+    dossier::Dossier,
+    features::claims::{Claims, Told, Variants},
+    forest::Forest,
+};
 
 /// A server, and what visits to its hosts show.
 #[derive(Clone, Debug)]
@@ -85,10 +89,8 @@ pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {
     let mut servers: Vec<Server<'_>> = members
         .map(|members| {
             let mut hosts: Vec<_> = members.into_iter().map(|place| hosts[place]).collect();
-            let declared = |host: &Host| hosts.iter().any(|(_, dossier)| declares(dossier, host));
-            let ranks: HashMap<&Host, _> =
-                hosts.iter().map(|(host, _)| (*host, (!declared(host), rank(host)))).collect();
-            hosts.sort_by_key(|(host, _)| (ranks[host], *host));
+            let own: HashSet<&Host> = hosts.iter().flat_map(|(_, dossier)| declared(dossier)).collect();
+            hosts.sort_by_key(|(host, _)| (!own.contains(host), rank(host), *host));
             Server { hosts }
         })
         .collect();
@@ -113,11 +115,6 @@ fn home(host: &Host, dossier: &Dossier) -> Option<IpAddr> {
     }
 }
 
-/// Whether a host answered at several addresses, so that not all that it shows is of the one where it is.
-fn strays(host: &Host, dossier: &Dossier) -> bool {
-    matches!(host, Host::Name(_)) && dossier.place.moved
-}
-
 /// The key that a host proved to hold the latest time.
 fn key(dossier: &Dossier) -> Option<Digest> {
     dossier.tls.leaves.latest().map(|span| span.value.key)
@@ -126,7 +123,7 @@ fn key(dossier: &Dossier) -> Option<Digest> {
 fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
     let mut sockets = HashMap::new();
     for (place, (host, dossier)) in hosts.iter().enumerate() {
-        let Some(ip) = home(host, dossier).filter(|_| !strays(host, dossier)) else { continue };
+        let Some(ip) = home(host, dossier).filter(|_| !dossier.place.moved) else { continue };
         for (_, port) in &dossier.place.answered {
             let first = *sockets.entry((ip, *port)).or_insert(place);
             forest.join(first, place);
@@ -137,8 +134,8 @@ fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
 fn names_and_addresses(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
     let literals: HashMap<IpAddr, usize> =
         hosts.iter().enumerate().filter_map(|(place, (host, _))| Some((host.address()?, place))).collect();
-    for (place, (host, dossier)) in hosts.iter().enumerate() {
-        let Some(key) = key(dossier).filter(|_| !strays(host, dossier)) else { continue };
+    for (place, (_, dossier)) in hosts.iter().enumerate() {
+        let Some(key) = key(dossier).filter(|_| !dossier.place.moved) else { continue };
         let led = dossier.place.addresses.latest().into_iter().flat_map(|span| span.value.iter());
         for literal in led.filter_map(|ip| literals.get(ip)) {
             if self::key(hosts[*literal].1) == Some(key) {
@@ -172,24 +169,32 @@ fn two_of_one_certificate(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
 /// Whether two say the same of what is buried, and neither contradicts itself alone.
 fn agree(one: &Claims, other: &Claims) -> bool {
     let lies = |claims: &Claims| claims.contradictions.lasting().next().is_some();
-    let mut outputs =
-        one.outputs.iter().filter_map(|(outpoint, said)| Some((said, other.outputs.get(outpoint)?)));
-    let mut headers =
-        one.headers.iter().filter_map(|(height, said)| Some((said, other.headers.get(height)?)));
-    let mut scripts =
-        one.scripts.iter().filter_map(|(script, said)| Some((said, other.scripts.get(script)?)));
     lies(one) == lies(other)
-        && outputs.all(|(one, other)| one.latest_is(other))
-        && headers.all(|(one, other)| one.latest_is(other))
-        && scripts.all(|(one, other)| {
-            let both = one.latest().zip(other.latest());
-            both.is_none_or(|(one, other)| one.what.agrees(&other.what))
-        })
+        && alike(&one.outputs, &other.outputs, PartialEq::eq)
+        && alike(&one.headers, &other.headers, PartialEq::eq)
+        && alike(&one.scripts, &other.scripts, Told::agrees)
+}
+
+/// Whether the same was said last to all that both were asked.
+fn alike<K: Ord, T: PartialEq>(
+    one: &BTreeMap<K, Variants<T>>,
+    other: &BTreeMap<K, Variants<T>>,
+    same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    one.iter().all(|(question, said)| {
+        let both = other.get(question).and_then(|other| said.latest().zip(other.latest()));
+        both.is_none_or(|(one, other)| same(&one.what, &other.what))
+    })
+}
+
+/// The hosts that a host's features name.
+pub(crate) fn declared(dossier: &Dossier) -> &[Host] {
+    dossier.identity.declared.latest().map_or(&[], |span| &span.value.hosts)
 }
 
 /// Whether a host's features name a host.
 pub(crate) fn declares(dossier: &Dossier, host: &Host) -> bool {
-    dossier.identity.declared.latest().is_some_and(|span| span.value.hosts.contains(host))
+    declared(dossier).contains(host)
 }
 
 #[cfg(test)]

@@ -68,9 +68,11 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Missing`] for a directory that is not there; else [`ArchiveError::Open`].
     pub fn open(place: &str) -> Result<Self, ArchiveError> {
-        match Self::directory(place)? {
-            Some(path) if !path.exists() => Err(ArchiveError::Missing { place: place.to_owned() }),
-            path => Self::at(place, path),
+        match Place::read(place).map_err(unopened(place))? {
+            Place::Directory(path) if !path.exists() => {
+                Err(ArchiveError::Missing { place: place.to_owned() })
+            }
+            found => Self::at(found).map_err(unopened(place)),
         }
     }
 
@@ -79,33 +81,25 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Open`].
     pub fn create(place: &str) -> Result<Self, ArchiveError> {
-        let path = Self::directory(place)?;
-        if let Some(path) = &path {
+        let found = Place::read(place).map_err(unopened(place))?;
+        if let Place::Directory(path) = &found {
             std::fs::create_dir_all(path).map_err(unopened(place))?;
         }
-        Self::at(place, path)
+        Self::at(found).map_err(unopened(place))
     }
 
-    /// The directory that a place is, where it is one.
-    fn directory(place: &str) -> Result<Option<PathBuf>, ArchiveError> {
-        if !place.contains("://") {
-            return Ok(Some(place.into()));
+    fn at(place: Place) -> Result<Self, object_store::Error> {
+        match place {
+            Place::Directory(path) => {
+                // Days that are forgotten leave no directories behind.
+                let store = LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true);
+                Ok(Self { store: Arc::new(store) })
+            }
+            Place::Store(url) => {
+                let (store, prefix) = object_store::parse_url(&url)?;
+                Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) })
+            }
         }
-        let url = Url::parse(place).map_err(unopened(place))?;
-        let path = (url.scheme() == "file").then(|| url.to_file_path());
-        path.transpose().map_err(|()| unopened(place)("not a path of this machine"))
-    }
-
-    fn at(place: &str, directory: Option<PathBuf>) -> Result<Self, ArchiveError> {
-        let Some(path) = directory else {
-            let url = Url::parse(place).map_err(unopened(place))?;
-            let (store, prefix) = object_store::parse_url(&url).map_err(unopened(place))?;
-            return Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) });
-        };
-        let store = LocalFileSystem::new_with_prefix(path).map_err(unopened(place))?;
-        // Days that are forgotten leave no directories behind.
-        let store = store.with_automatic_cleanup(true);
-        Ok(Self { store: Arc::new(store) })
     }
 
     /// Keeps a small file beside the visits, in place of the one of that name, if any.
@@ -132,6 +126,25 @@ impl Archive {
 
     fn visits() -> Path {
         Path::from("visits")
+    }
+}
+
+/// Where an archive may be.
+enum Place {
+    Directory(PathBuf),
+    Store(Url),
+}
+
+impl Place {
+    fn read(text: &str) -> Result<Self, String> {
+        if !text.contains("://") {
+            return Ok(Self::Directory(text.into()));
+        }
+        let url = Url::parse(text).map_err(|e| e.to_string())?;
+        if url.scheme() != "file" {
+            return Ok(Self::Store(url));
+        }
+        url.to_file_path().map(Self::Directory).map_err(|()| "not a path of this machine".to_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 //! How often a server fails, and whether that explains that it fails together with another.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::profile::Event;
 use crate::{dossier::Dossier, server::Server};
@@ -31,10 +31,10 @@ impl Failing {
         let windows: SignedDuration = outages.iter().map(|event| width(event)).sum();
         let seen = |dossier: &Dossier| dossier.uptime.first.filter(|_| dossier.uptime.is_whole());
         let since = server.dossiers().filter_map(seen).min().into_iter().chain(first).min();
-        let between = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64().max(1.0);
+        let watched = since.zip(last).map_or(0.0, |(since, last)| last.duration_since(since).as_secs_f64());
         Self {
             outages: outages.len(),
-            watched: since.zip(last).map_or(1.0, |(since, last)| between(since, last)),
+            watched: watched.max(1.0),
             window: windows.as_secs_f64() / outages.len().max(1) as f64,
         }
     }

@@ -188,16 +188,12 @@ fn a_pair_that_says_so_is_linked_and_declared() {
 
 #[test]
 fn a_copied_contact_declares_nothing() {
-    let declared = |first: &str, second: &str| {
-        let mut all = honest(40);
-        all[0] = all[0].clone().saying("M2", first);
-        all[1] = all[1].clone().saying("M2", second);
-        let visits: Vec<Visit> =
-            (0..).zip(&all).flat_map(|(number, shown)| shown.visits(number, 8)).collect();
-        attributed(&visits, &[]).1.declared
-    };
-    let contact = r#""Welcome. Write to admin@own.example, whoever you are.""#;
-    let roots = declared(contact, contact);
+    let mut all = honest(40);
+    for shown in &mut all[..2] {
+        *shown = shown.clone().saying("M2", r#""Welcome. Write to admin@own.example, whoever you are.""#);
+    }
+    let visits: Vec<Visit> = (0..).zip(&all).flat_map(|(number, shown)| shown.visits(number, 8)).collect();
+    let roots = attributed(&visits, &[]).1.declared;
     assert_ne!(roots[0], roots[1]);
 }
 

@@ -2,10 +2,7 @@
 
 use model::finding::{Digest, Indicator};
 
-use super::{
-    Contradiction,
-    voices::{AFTER, Window},
-};
+use super::{Contradiction, voices::Window};
 use crate::{
     dossier::Dossier,
     features::claims::{FeesSaid, Sample, TARGETS},
@@ -31,7 +28,7 @@ impl Estimates {
                 let samples = dossier.claims.fees.samples();
                 Some(samples.filter_map(move |(at, told)| Some((at.as_second(), voice, told[place]?.0))))
             });
-            Window::new(told.flatten().collect(), AFTER)
+            Window::around(told.flatten().collect())
         };
         Self(std::array::from_fn(of_target))
     }

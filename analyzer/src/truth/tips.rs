@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use model::finding::{Digest, Indicator};
 
-use super::{
-    Contradiction,
-    voices::{AFTER, Window},
-};
+use super::{Contradiction, voices::Window};
 use crate::{dossier::Dossier, server::Server};
 
 /// Blocks that nobody is blamed for.
@@ -34,7 +31,7 @@ impl Heights {
             )
         });
         let told: Vec<_> = told.flatten().collect();
-        Self { around: Window::new(told.clone(), AFTER), before: Window::new(told, 0) }
+        Self { around: Window::around(told.clone()), before: Window::until(told) }
     }
 
     /// Whether a server was behind in the latest visits that can be judged, at least two, without catching up. Before
@@ -45,9 +42,8 @@ impl Heights {
         let judged = &judged[kept_up.map_or(0, |place| place + 1)..];
         let [first, .., last] = judged else { return Vec::new() };
         let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
-        let far = |lag: &&Lag| lag.before.is_some_and(|blocks| blocks >= FAR);
-        let far = judged.iter().filter(far).count() >= 2
-            && judged.iter().all(|lag| lag.before.is_none_or(|b| b >= FAR));
+        let before: Vec<u64> = judged.iter().filter_map(|lag| lag.before).collect();
+        let far = before.len() >= 2 && before.iter().all(|blocks| *blocks >= FAR);
         let long = last.at.as_second().saturating_sub(first.at.as_second()) >= LONG;
         let catching_up = last.blocks < first.blocks;
         if catching_up || !(long || far) {

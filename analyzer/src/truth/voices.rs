@@ -46,7 +46,7 @@ fn median(said: &BTreeMap<Subnet, u64>) -> Option<u64> {
 const BEFORE: i64 = 1_800;
 /// And how long after it: whoever is visited first in a round can be judged by those who follow. In five minutes the chain
 /// of bitcoins seldom grows by more than is tolerated; those of test networks do.
-pub(super) const AFTER: i64 = 300;
+const AFTER: i64 = 300;
 /// Moments are minutes.
 const MINUTE: i64 = 60;
 
@@ -54,8 +54,17 @@ const MINUTE: i64 = 60;
 pub(super) struct Window(BTreeMap<i64, Option<u64>>);
 
 impl Window {
-    /// Of values with the second in which they were told, and who told them, up to so many seconds after a minute.
-    pub(super) fn new(mut said: Vec<(i64, Subnet, u64)>, after: i64) -> Self {
+    /// About a time, of values with the second in which they were told, and who told them.
+    pub(super) fn around(said: Vec<(i64, Subnet, u64)>) -> Self {
+        Self::new(said, AFTER)
+    }
+
+    /// By a time, of the same.
+    pub(super) fn until(said: Vec<(i64, Subnet, u64)>) -> Self {
+        Self::new(said, 0)
+    }
+
+    fn new(mut said: Vec<(i64, Subnet, u64)>, after: i64) -> Self {
         said.sort_unstable();
         let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
         let usual = |minute: i64| {

@@ -210,7 +210,7 @@ fn scanned(
     let archive = folder.path().join("archive");
     let mut began = Vec::new();
     for day in SCANNED_DAYS {
-        began.push(Timestamp::now());
+        began.push((day, Timestamp::now()));
         let world = World::lasting(scenario, seed, None, Days { from: day, count: 1 }, grammars)?;
         files::write(&world, folder.path())?;
         let runtime = Runtime::new()?;
@@ -234,10 +234,9 @@ fn scanned(
     let mut visits: Vec<Visit> = Runtime::new()?.block_on(archive.read().try_collect())?;
     for visit in &mut visits {
         // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
-        let days = SCANNED_DAYS.iter().zip(&began).filter(|(_, began)| **began <= visit.started_at);
-        let mut days = days.map(|(day, _)| *day);
-        let day = days.next_back().context("a visit before the first scan")?;
-        visit.started_at = visit.started_at.checked_add(DAY * day)?;
+        let scan = began.iter().rfind(|(_, began)| *began <= visit.started_at);
+        let (day, _) = scan.context("a visit before the first scan")?;
+        visit.started_at = visit.started_at.checked_add(DAY * *day)?;
     }
     Ok(Collection::of(Network::Regtest, of_visits(&visits, knowledge)?))
 }

@@ -24,11 +24,9 @@ struct Told {
 impl Chains {
     /// Takes in the proofs of a visit, and tells whether it met another chain.
     pub(super) fn take(&mut self, endpoint: &Endpoint, proofs: &[Proof<'_>]) -> bool {
-        let mut of_the_first = proofs.iter().filter(|proof| proof.subject == Subject::Genesis).peekable();
-        if of_the_first.peek().is_none() {
-            return false;
-        }
-        let another = of_the_first.any(|proof| proof.failure().is_some());
+        let of_the_first = proofs.iter().filter(|proof| proof.subject == Subject::Genesis);
+        let failed = of_the_first.map(|proof| proof.failure().is_some());
+        let Some(another) = failed.reduce(|one, other| one || other) else { return false };
         let key = (endpoint.transport, endpoint.port);
         if self.0.len() < MOST || self.0.contains_key(&key) {
             let told = self.0.entry(key).or_default();

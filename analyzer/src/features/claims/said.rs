@@ -59,13 +59,6 @@ impl<T: PartialEq> Variants<T> {
         self.0.back()
     }
 
-    /// Whether the same was said last to the like of this, or nothing.
-    #[must_use]
-    pub fn latest_is(&self, other: &Self) -> bool {
-        let both = self.latest().zip(other.latest());
-        both.is_none_or(|(one, other)| one.what == other.what)
-    }
-
     /// Everything that was said, the latest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Said<T>> {
         self.0.iter().rev()

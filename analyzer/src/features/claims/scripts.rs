@@ -25,10 +25,8 @@ impl Told {
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
         let floor = self.floor.min(other.floor);
-        let shared = |told: &Self| {
-            told.lines.iter().copied().filter(|(_, height)| *height <= floor).collect::<Vec<_>>()
-        };
-        shared(self) == shared(other)
+        let shared = |(_, height): &&(Txid, u32)| *height <= floor;
+        self.lines.iter().filter(shared).eq(other.lines.iter().filter(shared))
     }
 }
 
