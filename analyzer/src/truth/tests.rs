@@ -205,6 +205,27 @@ fn what_is_left_out_is_found_by_five_neighbourhoods() {
 }
 
 #[test]
+fn who_cuts_histories_by_its_own_statuses_does_nothing_else_where_none_was_asked_for() {
+    let world = World::new();
+    let about = json!(["77".repeat(32)]);
+    let line = json!([{"tx_hash": "11".repeat(32), "height": 1}]);
+    let long = |history: &Value| told("S10", "blockchain.scripthash.get_history", &about, history);
+    let with = |mut exchanges: Vec<Exchange>, history: &Value| {
+        exchanges.push(long(history));
+        exchanges
+    };
+    let honest = |number: i64| {
+        let at = move |minutes| (format!("10.0.{number}.1"), minutes);
+        [at(0), at(20)].map(|(host, minutes)| visit(&host, minutes, Purpose::Deep, with(world.honest(), &line)))
+    };
+    let beside = |suspect: Vec<Visit>| found_among((0..5).flat_map(honest).chain(suspect).collect());
+    let omits = || with(world.honest(), &json!([]));
+    assert_eq!(names(&beside(five(omits))), ["I5"]);
+    let cuts = || with(world.lying("S4", 1, &json!([])), &json!([]));
+    assert_eq!(names(&beside(five(cuts))), ["I4"]);
+}
+
+#[test]
 fn another_block_at_a_buried_height_is_another_chain() {
     let world = World::new();
     let other = json!(serialize_hex(&mine(&world.headers[0], [9; 32])));

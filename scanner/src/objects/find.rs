@@ -27,8 +27,8 @@ const FIRST_GUESS: f64 = 0.26;
 /// Most transactions that are looked at; each costs the server one E.
 const MOST: usize = 60;
 /// About what a search costs the server, in E: the places in forty blocks, [`MOST`] more and as many transactions,
-/// three histories of each type, and a proof for one of each.
-pub(crate) const SEARCH_COST: f64 = 105.0;
+/// eight histories of each type, and a proof for one of each.
+pub(crate) const SEARCH_COST: f64 = 123.0;
 
 /// Finds objects on the server's chain, within what politeness leaves of the visit. None where the conversation
 /// ended before all was proved.

@@ -27,8 +27,9 @@ const BLOCKS: u32 = 40;
 const BURIED: u32 = 8;
 /// Transactions of one block that are looked at, the coinbase apart.
 const PER_BLOCK: u32 = 4;
-/// Scripts of one type whose histories are compared.
-const PER_KIND: usize = 3;
+/// Scripts of one type whose histories are compared: on young chains most have one transaction or two, and who leaves
+/// out a third of all is found out only if the histories of the objects have many.
+const PER_KIND: usize = 8;
 /// The longest history of an object: long ones cost the server dear.
 const LONGEST: usize = 200;
 /// Transactions that the history of an object has at best: each is one that could be left out, and so many cost nobody
