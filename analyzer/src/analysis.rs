@@ -50,7 +50,7 @@ pub struct Beside<'b> {
     /// Pages that one server alone was told of and that somebody opened, by what their addresses end in.
     pub opened: &'b BTreeSet<String>,
     /// Where an address is.
-    pub place: &'b dyn Fn(IpAddr) -> Address,
+    pub place: &'b (dyn Fn(IpAddr) -> Address + Sync),
     /// The endpoints that Electrum carries for the network.
     pub defaults: &'b [Endpoint],
     /// What is known of companies that analyse blockchains.

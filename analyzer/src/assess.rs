@@ -10,6 +10,7 @@ use model::{
     assessment::{Address, Implementation, Level, Membership, TlsSummary},
     finding::Tier,
 };
+use rayon::prelude::*;
 
 use crate::{
     attribution, behaviour,
@@ -57,8 +58,13 @@ pub fn score(findings: &[Finding]) -> u8 {
 /// Assesses every server, in the order of the survey. `place` says where an address is, `signs` what is known of
 /// companies.
 #[must_use]
-pub fn assess(survey: &Survey<'_>, place: impl Fn(IpAddr) -> Address, signs: &Signs) -> Vec<Assessment> {
-    (0..survey.servers.len()).map(|number| one(&Case { survey, place: number }, &place, signs)).collect()
+pub fn assess(
+    survey: &Survey<'_>,
+    place: impl Fn(IpAddr) -> Address + Sync,
+    signs: &Signs,
+) -> Vec<Assessment> {
+    let places = (0..survey.servers.len()).into_par_iter();
+    places.map(|number| one(&Case { survey, place: number }, &place, signs)).collect()
 }
 
 fn one(case: &Case<'_, '_>, place: &impl Fn(IpAddr) -> Address, signs: &Signs) -> Assessment {

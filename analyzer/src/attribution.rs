@@ -31,6 +31,7 @@ use std::{
 use electrum::Host;
 use jiff::SignedDuration;
 use model::assessment;
+use rayon::prelude::*;
 
 use crate::{
     forest::Forest,
@@ -38,8 +39,8 @@ use crate::{
     mark::Mark,
     server::{self, Server, declares},
 };
-use coincidence::{Sharpness, coincidences};
-use evidence::Kind;
+use coincidence::{Coincidence, Sharpness, by_pair, coincidences};
+use evidence::{Definition, Kind};
 use failing::Failing;
 use profile::Profile;
 use score::{Blocks, Pairs};
@@ -66,7 +67,7 @@ pub struct Context<'c> {
     /// The groups of the run before, whose names last.
     pub previous: &'c [assessment::Group],
     /// The autonomous system of an address, where it is known.
-    pub system: &'c dyn Fn(IpAddr) -> Option<u32>,
+    pub system: &'c (dyn Fn(IpAddr) -> Option<u32> + Sync),
 }
 
 impl fmt::Debug for Context<'_> {
@@ -101,7 +102,7 @@ impl Attribution {
     #[must_use]
     pub fn of(servers: &[Server<'_>], gossip: &Gossip, context: &Context<'_>) -> Self {
         let mut profiles: Vec<Profile> =
-            servers.iter().map(|server| Profile::of(server, context.system)).collect();
+            servers.par_iter().map(|server| Profile::of(server, context.system)).collect();
         let values = weights::weigh(gossip, &mut profiles);
         let outages = outages(&profiles);
         let pairs = pairs(servers, &profiles, &outages);
@@ -113,7 +114,7 @@ impl Attribution {
             .collect();
         drop(profiles);
         let links = link::links(&values, &pairs, &blocks);
-        let partitions = link::partitions(servers.len(), &links);
+        let partitions = link::partitions(servers.len(), links);
         let mut groups = groups(&partitions, |members| group::describe(members, &values, &pairs, &blocks));
         group::name(&mut groups, servers, context.previous);
         let mut of_server = vec![None; servers.len()];
@@ -122,11 +123,11 @@ impl Attribution {
         }
         let mut companions = vec![Vec::new(); servers.len()];
         let compared = failing.iter().filter(|failing| failing.has_failed()).count();
-        for ((one, other), times) in outages {
-            if failing[one].meets_by_chance(&failing[other], times.len(), compared) {
+        for ((one, other), between) in by_pair(&outages) {
+            if failing[one].meets_by_chance(&failing[other], between.len(), compared) {
                 continue;
             }
-            let rare = times.iter().filter(|weight| **weight >= RARE).count();
+            let rare = between.iter().filter(|coincidence| coincidence.weight >= RARE).count();
             companions[one].push((other, rare));
             companions[other].push((one, rare));
         }
@@ -157,7 +158,7 @@ fn groups(partitions: &[Partition], describe: impl Fn(Vec<usize>) -> Group) -> V
 }
 
 /// Outages that began together. Those of one place are the place's.
-fn outages(profiles: &[Profile]) -> HashMap<(usize, usize), Vec<f64>> {
+fn outages(profiles: &[Profile]) -> Vec<Coincidence> {
     let events: Vec<_> = profiles.iter().map(|profile| &profile.outages[..]).collect();
     let together = |one: usize, other: usize| {
         let regions = &profiles[other].regions;
@@ -167,7 +168,7 @@ fn outages(profiles: &[Profile]) -> HashMap<(usize, usize), Vec<f64>> {
 }
 
 /// Evidence that is about two servers and not about a value.
-fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &HashMap<(usize, usize), Vec<f64>>) -> Pairs {
+fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &[Coincidence]) -> Pairs {
     let mut pairs = Pairs::new();
     let mut add = |(one, other): (usize, usize), kind: Kind, weight: f64| {
         pairs.entry((one.min(other), one.max(other))).or_default().kinds.push((kind, weight));
@@ -175,8 +176,10 @@ fn pairs(servers: &[Server<'_>], profiles: &[Profile], outages: &HashMap<(usize,
     let events: Vec<_> = profiles.iter().map(|profile| &profile.upgrades[..]).collect();
     let upgrades = coincidences(&events, UPGRADES, |_, _| false);
     for (kind, coincidences) in [(Kind::Outage, outages), (Kind::Upgrade, &upgrades)] {
-        for (pair, weights) in coincidences {
-            weights.iter().for_each(|weight| add(*pair, kind, weight.min(kind.definition().most)));
+        let Definition { least, most, .. } = *kind.definition();
+        // Fewer count for nothing, and chance brings about very many of them.
+        for (pair, between) in by_pair(coincidences).filter(|(_, between)| between.len() >= least) {
+            between.iter().for_each(|coincidence| add(pair, kind, coincidence.weight.min(most)));
         }
     }
     let places: HashMap<&Host, usize> = servers

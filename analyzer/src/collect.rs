@@ -1,9 +1,9 @@
 //! From an archive to dossiers, on as many processors as there are. Reading is the dear part of an analysis: every
 //! line is parsed once, and its visit is given to the dossier of its host and dropped.
 //!
-//! Some lines are read at a time: few enough that what was made of them is still at hand when it is taken in.
-//! Dossiers are kept in shards, each of which is filled by one thread; all visits to a host meet in one shard, in the
-//! order of the archive.
+//! Some lines are read at a time: few enough that what was made of them is still at hand when it is taken in, which is
+//! while the next ones are read. Dossiers are kept in shards, each of which is filled by one thread at a time; all visits
+//! to a host meet in one shard, in the order of the archive.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -43,10 +43,12 @@ impl Collection {
 }
 
 /// Lines that are read at a time.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
+/// Shards for each thread: visits are not equally many in all of them, and who is done early takes another.
+const SHARDS: usize = 4;
 
-/// A visit, and the digest of its line.
-type Seen = (Visit, Digest);
+/// A visit, the digest of its line, and the shard of its host.
+type Seen = (Visit, Digest, usize);
 
 /// Hosts of each network.
 type Shard = HashMap<Network, HashMap<Host, Dossier>>;
@@ -66,7 +68,7 @@ pub async fn collect(
 ) -> Result<Vec<Collection>, ArchiveError> {
     let mut filing = Filing::new(knowledge);
     // As many files at a time as there are processors, so that none waits while another unpacks.
-    let mut rooms: Vec<Vec<u8>> = vec![Vec::new(); filing.shards.len()];
+    let mut rooms: Vec<Vec<u8>> = vec![Vec::new(); rayon::current_num_threads()];
     let mut files = std::pin::pin!(archive.files_since(since).chunks(rooms.len()));
     let mut visits: Vec<Seen> = Vec::new();
     while let Some(packed) = files.next().await {
@@ -82,17 +84,19 @@ pub async fn collect(
             sound.par_iter().zip(&mut rooms).map(|(packed, room)| packed.unpack(room)).collect();
         for file in unpacked {
             for (number, lines) in (0..).zip(file.lines().chunks(AT_ONCE)) {
-                let mut next = Vec::new();
-                // Who is shown visits sees them in their order, on this thread: meanwhile the next ones are read.
-                rayon::in_place_scope(|scope| {
-                    scope.spawn(|_| next = read(&file, number * AT_ONCE, lines));
-                    visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
+                let mut next: Vec<Result<Seen, ArchiveError>> = Vec::new();
+                filing.take_while(visits, &mut seen, |which| {
+                    let read = |(at, line): (usize, &&[u8])| {
+                        let visit = file.visit(number * AT_ONCE + at, line)?;
+                        let shard = which.of(&visit.endpoint.host);
+                        Ok((visit, Digest::of_bytes(line), shard))
+                    };
+                    lines.par_iter().enumerate().map(read).collect_into_vec(&mut next);
                 });
-                filing.take(visits);
                 visits = Vec::with_capacity(next.len());
                 for visit in next {
                     match visit {
-                        Ok((visit, _)) if network.is_some_and(|network| network != visit.network) => {}
+                        Ok((visit, ..)) if network.is_some_and(|network| network != visit.network) => {}
                         Ok(visit) => visits.push(visit),
                         Err(error) => spoilt(&error),
                     }
@@ -101,57 +105,75 @@ pub async fn collect(
             file.damage.iter().for_each(&mut spoilt);
         }
     }
-    visits.iter().for_each(|(visit, digest)| seen(visit, *digest));
-    filing.take(visits);
+    filing.take_while(visits, &mut seen, |_| ());
     Ok(filing.collections())
 }
 
-/// Reads lines of a file, of which the first has this number.
-fn read(file: &Unpacked<'_>, first: usize, lines: &[&[u8]]) -> Vec<Result<Seen, ArchiveError>> {
-    let read =
-        |(number, line): (usize, &&[u8])| Ok((file.visit(first + number, line)?, Digest::of_bytes(line)));
-    lines.par_iter().enumerate().map(read).collect()
+/// Which shard a host is of: nobody who names hosts can tell.
+struct Shards {
+    hasher: RandomState,
+    count: usize,
 }
 
-/// Dossiers, in as many shards as there are threads.
+impl Shards {
+    fn of(&self, host: &Host) -> usize {
+        usize::try_from(self.hasher.hash_one(host) % self.count as u64).unwrap_or_default()
+    }
+}
+
+/// Dossiers, in shards.
 struct Filing<'k> {
     shards: Vec<Shard>,
-    hasher: RandomState,
+    which: Shards,
     knowledge: &'k Knowledge,
 }
 
 impl<'k> Filing<'k> {
     fn new(knowledge: &'k Knowledge) -> Self {
-        let shards = vec![HashMap::new(); rayon::current_num_threads()];
-        Self { shards, hasher: RandomState::new(), knowledge }
+        let count = rayon::current_num_threads() * SHARDS;
+        let which = Shards { hasher: RandomState::new(), count };
+        Self { shards: vec![HashMap::new(); count], which, knowledge }
     }
 
-    fn take(&mut self, visits: Vec<Seen>) {
-        let Self { shards, hasher, knowledge } = self;
-        let mut of_shards: Vec<Vec<Seen>> = shards.iter().map(|_| Vec::new()).collect();
-        let count = shards.len() as u64;
-        for (visit, digest) in visits {
-            let shard = usize::try_from(hasher.hash_one(&visit.endpoint.host) % count).unwrap_or_default();
-            of_shards[shard].push((visit, digest));
-        }
-        // Each visit is dropped where it was taken in: that is work too.
-        shards.par_iter_mut().zip(of_shards).for_each(|(shard, visits)| {
-            for (visit, digest) in visits {
-                let hosts = shard.entry(visit.network).or_default();
-                let dossier = match hosts.get_mut(&visit.endpoint.host) {
-                    Some(dossier) => dossier,
-                    None => hosts.entry(visit.endpoint.host.clone()).or_default(),
-                };
-                dossier.take(&Reading::of(&visit), digest, knowledge);
+    /// Takes visits in, and meanwhile shows them, in their order and on this thread, and does something else.
+    fn take_while(
+        &mut self,
+        visits: Vec<Seen>,
+        mut seen: impl FnMut(&Visit, Digest),
+        meanwhile: impl FnOnce(&Shards) + Send,
+    ) {
+        let (which, knowledge, all) = (&self.which, self.knowledge, visits.as_slice());
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| meanwhile(which));
+            for (own, shard) in self.shards.iter_mut().enumerate() {
+                scope.spawn(move |_| {
+                    for (visit, digest, _) in all.iter().filter(|(_, _, of)| *of == own) {
+                        take(shard, visit, *digest, knowledge);
+                    }
+                });
             }
+            all.iter().for_each(|(visit, digest, _)| seen(visit, *digest));
         });
+        // That is work too.
+        rayon::spawn(|| drop(visits));
     }
 
-    fn collections(self) -> Vec<Collection> {
+    fn collections(mut self) -> Vec<Collection> {
+        let hosts = self.shards.par_iter_mut().flat_map_iter(HashMap::values_mut);
+        hosts.flat_map_iter(HashMap::values_mut).for_each(Dossier::settle);
         let mut networks: BTreeMap<Network, BTreeMap<Host, Dossier>> = BTreeMap::new();
         for (network, hosts) in self.shards.into_iter().flatten() {
             networks.entry(network).or_default().extend(hosts);
         }
         networks.into_iter().map(|(network, dossiers)| Collection::of(network, dossiers)).collect()
     }
+}
+
+fn take(shard: &mut Shard, visit: &Visit, digest: Digest, knowledge: &Knowledge) {
+    let hosts = shard.entry(visit.network).or_default();
+    let dossier = match hosts.get_mut(&visit.endpoint.host) {
+        Some(dossier) => dossier,
+        None => hosts.entry(visit.endpoint.host.clone()).or_default(),
+    };
+    dossier.take(&Reading::of(visit), digest, knowledge);
 }

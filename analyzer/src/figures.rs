@@ -10,6 +10,7 @@ mod members;
 use std::collections::BTreeMap;
 
 use model::Assessment;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
@@ -80,13 +81,17 @@ impl Figures {
     ) -> Self {
         let members = members::members(survey, assessments, operators, selection);
         let mut centralisation = centralisation(&members);
-        let draws: Vec<Vec<usize>> = (0..draws)
-            .map(|number| operators::draw(&survey.attribution, members.len(), &mut Chance::new(seed, number)))
-            .collect();
-        for (weighting, dimensions) in &mut centralisation {
+        let weights = |weighting: &Weighting| members.iter().map(|member| weighting.of(member)).collect();
+        let weights: Vec<Vec<f64>> = centralisation.keys().map(weights).collect();
+        let drawn = (0..draws).into_par_iter().map(|number| {
+            let mut chance = Chance::new(seed, number);
+            let labels = operators::draw(&survey.attribution, members.len(), &mut chance);
+            weights.iter().map(|weights| parted(weights, &labels)).collect()
+        });
+        let drawn: Vec<Vec<Figure>> = drawn.collect();
+        for (place, dimensions) in centralisation.values_mut().enumerate() {
             if let Some(concentration) = dimensions.get_mut(&Dimension::Operator) {
-                let weights: Vec<f64> = members.iter().map(|member| weighting.of(member)).collect();
-                let figures: Vec<Figure> = draws.iter().map(|labels| parted(&weights, labels)).collect();
+                let figures: Vec<Figure> = drawn.iter().map(|figures| figures[place]).collect();
                 concentration.intervals = Intervals::of(&figures);
             }
         }

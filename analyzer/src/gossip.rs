@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::finding::Digest;
 use rayon::prelude::*;
 
-use crate::{mark::Mark, server::Server};
+use crate::{features::place::Peers, mark::Mark, server::Server};
 
 /// Who names whom.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Gossip {
     pub named: Vec<Option<Named>>,
     /// How many of the servers are named by anybody.
     pub known: usize,
+    /// How many name any.
+    pub lists: usize,
 }
 
 /// Whom a server names besides itself.
@@ -57,7 +59,7 @@ impl Gossip {
             }
         }
         let named = servers.par_iter().enumerate().map(|(place, server)| {
-            let evidence = server.dossiers().find_map(|dossier| dossier.place.peers.as_ref())?.evidence;
+            let evidence = server.dossiers().find_map(|dossier| dossier.place.peers.as_ref()?.evidence())?;
             let mut visited = Vec::new();
             let (mut strangers, mut alone) = (0, 0);
             let mut listed: Vec<&Mark> = hosts(server).collect();
@@ -79,7 +81,8 @@ impl Gossip {
         let named: Vec<Option<Named>> = named.collect();
         let mut known = vec![false; servers.len()];
         named.iter().flatten().flat_map(|named| &named.servers).for_each(|server| known[*server] = true);
-        Self { named, known: known.into_iter().filter(|known| *known).count() }
+        let lists = named.iter().flatten().filter(|named| !named.servers.is_empty()).count();
+        Self { named, known: known.into_iter().filter(|known| *known).count(), lists }
     }
 
     /// The circle that a server is in: itself and those whom it names, at least three, where it names nobody who was
@@ -95,7 +98,7 @@ impl Gossip {
 }
 
 fn hosts<'s>(server: &'s Server<'_>) -> impl Iterator<Item = &'s Mark> {
-    server.dossiers().filter_map(|dossier| dossier.place.peers.as_ref()).flat_map(|peers| peers.hosts.iter())
+    server.dossiers().filter_map(|dossier| dossier.place.peers.as_ref()).flat_map(Peers::hosts)
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct Turn<'v> {
     answer: OnceCell<Option<Answer<'v>>>,
     /// The block, where one was asked for.
     block: OnceCell<Option<(u32, Header)>>,
+    /// By what it is found.
+    digest: OnceCell<Digest>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,7 +86,13 @@ impl<'v> Reading<'v> {
 
 impl<'v> Turn<'v> {
     fn of(exchange: &'v Exchange) -> Self {
-        Self { exchange, call: OnceCell::new(), answer: OnceCell::new(), block: OnceCell::new() }
+        Self {
+            exchange,
+            call: OnceCell::new(),
+            answer: OnceCell::new(),
+            block: OnceCell::new(),
+            digest: OnceCell::new(),
+        }
     }
 
     fn call(&self) -> Option<&Call<'v>> {
@@ -180,6 +188,6 @@ impl<'v> Turn<'v> {
     /// By what it is found in the archive.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_exchange(self.exchange)
+        *self.digest.get_or_init(|| Digest::of_exchange(self.exchange))
     }
 }

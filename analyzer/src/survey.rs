@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use electrum::Network;
+use rayon::prelude::*;
 
 use crate::{
     attribution::{Attribution, Context},
@@ -50,7 +51,7 @@ impl<'d> Survey<'d> {
         let attribution = Attribution::of(&servers, &gossip, context);
         let behaviour = Behaviour::of(&servers, &attribution);
         let truth = judge(&servers);
-        let speech = servers.iter().map(|server| Speech::of(server, knowledge)).collect();
+        let speech = servers.par_iter().map(|server| Speech::of(server, knowledge)).collect();
         let usual_overhead = usual_overhead(&servers);
         Self {
             network,

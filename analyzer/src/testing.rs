@@ -38,9 +38,10 @@ pub(crate) fn answers(endpoint: &str, second: i64, said: &[(&'static str, &str)]
 fn exchange(probe: &'static str, params: &str, result: &str) -> Exchange {
     let recorded = |text: String| Recorded::new(text.as_bytes(), Recorded::LIMIT);
     let sent = Duration::from_millis(100).into();
+    let method = if probe == "C1" { "blockchain.headers.subscribe" } else { "m" };
     Exchange {
         probe: probe.into(),
-        request: recorded(format!(r#"{{"id":1,"method":"m","params":{params}}}"#)),
+        request: recorded(format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#)),
         sent,
         answer: Some(Reply {
             response: recorded(format!(r#"{{"id":1,"result":{result}}}"#)),

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use bitcoin::Txid;
 use model::finding::{Digest, Indicator};
+use rayon::prelude::*;
 
 use crate::{
     dossier::Dossier,
@@ -104,7 +105,7 @@ pub fn judge(servers: &[Server<'_>]) -> Vec<Truth> {
         let of_hosts = server.dossiers().flat_map(|dossier| together.judge(dossier));
         Truth { contradictions: of_hosts.chain(differential::apart_by_address(server)).collect() }
     };
-    servers.iter().map(of_server).collect()
+    servers.par_iter().map(of_server).collect()
 }
 
 /// What all servers say together.

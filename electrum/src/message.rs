@@ -6,7 +6,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 /// Longest result that is made a tree of, in bytes: as much as is kept of one.
@@ -157,17 +160,57 @@ pub enum MessageError {
     NotJsonRpc(String),
 }
 
-/// The routing members of one message; everything borrowed from its bytes.
-#[derive(Debug, Deserialize)]
+/// The members of one message that matter; everything borrowed from its bytes.
+#[derive(Debug, Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
     method: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
     result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "lowercase")]
+        enum Member {
+            Id,
+            Method,
+            Params,
+            Result,
+            Error,
+            #[serde(other)]
+            Other,
+        }
+        // Not derived: of a member that is written twice wallets take the last one, and serde takes none.
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Envelope<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON-RPC message")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut envelope = Envelope::default();
+                while let Some(member) = map.next_key()? {
+                    match member {
+                        Member::Id => envelope.id = map.next_value()?,
+                        Member::Method => envelope.method = map.next_value()?,
+                        Member::Params => envelope.params = map.next_value()?,
+                        Member::Result => envelope.result = map.next_value()?,
+                        Member::Error => envelope.error = map.next_value()?,
+                        Member::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(envelope)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// What a message is for.
@@ -288,20 +331,16 @@ impl<'a> Notification<'a> {
     #[must_use]
     pub fn read(line: &'a [u8]) -> Option<Self> {
         #[derive(Deserialize)]
-        struct Said<'a> {
-            #[serde(borrow)]
-            method: Cow<'a, str>,
-            #[serde(borrow, default)]
-            params: Option<&'a RawValue>,
-        }
-        let Said { method, params } = serde_json::from_slice(line).ok()?;
+        struct Method<'a>(#[serde(borrow)] Cow<'a, str>);
+        let Envelope { method, params, .. } = serde_json::from_slice(line).ok()?;
+        let Method(method) = serde_json::from_str(method?.get()).ok()?;
         Some(Self { method, params })
     }
 
     /// What it says, read as what the caller expects, or `None` where it is something else.
     #[must_use]
-    pub fn params<T: Deserialize<'a>>(&self) -> Option<T> {
-        serde_json::from_str(self.params?.get()).ok()
+    pub fn params<T: DeserializeOwned>(&self) -> Option<T> {
+        read_as_wallets_do(self.params?.get())
     }
 }
 
@@ -445,8 +484,14 @@ mod tests {
             height: u32,
         }
         let line = br#"{"id":1,"result":{"height":1,"height":900000}}"#;
-        let best = Answer::read(line).and_then(|answer| answer.result::<Best>());
-        assert_eq!(best, Some(Best { height: 900_000 }));
+        let best = |line: &[u8]| Answer::read(line).and_then(|answer| answer.result::<Best>());
+        assert_eq!(best(line), Some(Best { height: 900_000 }));
+        let line = br#"{"id":9,"id":1,"result":7,"result":{"height":1},"error":7,"error":null}"#;
+        assert_eq!(best(line), Some(Best { height: 1 }));
+        assert_eq!(kind(line, 64), Ok(Kind::Answer(vec![Id::number(1)])));
+        let line = br#"{"method":"a","method":"b","params":7,"params":[{"height":1,"height":2}]}"#;
+        let said = Notification::read(line).expect("a notification");
+        assert_eq!((&*said.method, said.params()), ("b", Some([Best { height: 2 }])));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Events of several servers that may have happened at one moment, and how much that says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use rayon::prelude::*;
 
 use super::profile::Event;
 use crate::mark::Mark;
@@ -29,20 +30,29 @@ impl Sharpness {
 /// An event that more servers share is the network's, or ours.
 const WIDESPREAD: usize = 256;
 
-/// Pairs of servers with the weight of their coincidences: for each −log₁₀ of the share of servers to which the like
-/// happened at that time. Two servers that `together` explains are passed over.
+/// Two events that may have happened at one moment, to two servers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Coincidence {
+    /// The servers, the smaller number first.
+    pub(super) pair: (usize, usize),
+    /// −log₁₀ of the share of servers to which the like happened at that time.
+    pub(super) weight: f64,
+}
+
+/// Coincidences in the order of the pairs: between many servers there are millions, of which most are by chance. Two
+/// servers that `together` explains are passed over.
 pub(super) fn coincidences(
     events: &[&[Event]],
     sharpness: Sharpness,
     together: impl Fn(usize, usize) -> bool,
-) -> HashMap<(usize, usize), Vec<f64>> {
+) -> Vec<Coincidence> {
     let mut by_kind: BTreeMap<Mark, Vec<(&Event, usize)>> = BTreeMap::new();
     for (server, events) in events.iter().enumerate() {
         for event in events.iter().filter(|event| event.by.duration_since(event.after) <= sharpness.window) {
             by_kind.entry(event.what).or_default().push((event, server));
         }
     }
-    let mut pairs: HashMap<(usize, usize), Vec<f64>> = HashMap::new();
+    let mut found = Vec::new();
     for mut alike in by_kind.into_values() {
         alike.sort_unstable_by_key(|(event, server)| (event.after, event.by, *server));
         for (place, (event, server)) in alike.iter().enumerate() {
@@ -61,12 +71,22 @@ pub(super) fn coincidences(
             for (_, other) in later.into_iter().filter(|(_, other)| other != server) {
                 let pair = (*server.min(other), *server.max(other));
                 if weight > 0.0 && !together(pair.0, pair.1) {
-                    pairs.entry(pair).or_default().push(weight);
+                    found.push(Coincidence { pair, weight });
                 }
             }
         }
     }
-    pairs
+    found.par_sort_unstable_by(|one, other| {
+        one.pair.cmp(&other.pair).then_with(|| one.weight.total_cmp(&other.weight))
+    });
+    found
+}
+
+/// What is between each two servers.
+pub(super) fn by_pair(
+    coincidences: &[Coincidence],
+) -> impl Iterator<Item = ((usize, usize), &[Coincidence])> {
+    coincidences.chunk_by(|one, other| one.pair == other.pair).map(|between| (between[0].pair, between))
 }
 
 /// −log₁₀ of a share.
@@ -93,11 +113,21 @@ mod tests {
         let near = [event(30, 90)];
         let mut events: Vec<&[Event]> = vec![&one, &near, &later, &vague];
         events.resize(40, &[]);
-        let pairs = coincidences(&events, SHARP, |_, _| false);
-        assert_eq!(pairs.keys().collect::<Vec<_>>(), [&(0, 1)]);
-        assert_eq!(pairs[&(0, 1)], [share(2, 40)]);
+        let found = coincidences(&events, SHARP, |_, _| false);
+        assert_eq!(found, [Coincidence { pair: (0, 1), weight: share(2, 40) }]);
         assert!(coincidences(&events, SHARP, |_, _| true).is_empty());
         let everybody: Vec<&[Event]> = vec![&one; 40];
         assert!(coincidences(&everybody, SHARP, |_, _| false).is_empty());
+    }
+
+    #[test]
+    fn what_happens_to_two_several_times_is_found_together() {
+        let thrice = [event(0, 60), event(9_000, 9_060), event(20_000, 20_060)];
+        let once = [event(9_030, 9_090)];
+        let mut events: Vec<&[Event]> = vec![&thrice, &once, &thrice];
+        events.resize(40, &[]);
+        let found = coincidences(&events, SHARP, |_, _| false);
+        let counts: Vec<_> = by_pair(&found).map(|(pair, between)| (pair, between.len())).collect();
+        assert_eq!(counts, [((0, 1), 1), ((0, 2), 3), ((1, 2), 1)]);
     }
 }

@@ -2,6 +2,7 @@
 //! makes one operator of many.
 
 use kodama::{Method, linkage};
+use rayon::prelude::*;
 
 use super::{
     evidence::Kind,
@@ -37,12 +38,9 @@ pub(super) type Link = (usize, usize, f64);
 /// nothing else links.
 pub(super) fn links(values: &Values, pairs: &Pairs, blocks: &[Blocks]) -> Vec<Link> {
     let least = odds(CUTS[0]);
-    let mut links = Vec::new();
-    let mut compare = |one: usize, other: usize| {
-        let odds = score(values, pairs, blocks, one, other).link_without(None);
-        if let Some(odds) = odds.filter(|odds| *odds >= least) {
-            links.push((one.min(other), one.max(other), odds));
-        }
+    let compare = |one: usize, other: usize| -> Option<Link> {
+        let odds = score(values, pairs, blocks, one, other).link_without(None)?;
+        (odds >= least).then_some((one.min(other), one.max(other), odds))
     };
     let telling = |number: u32| {
         let (kind, weight) = values.weighed[number as usize];
@@ -51,38 +49,38 @@ pub(super) fn links(values: &Values, pairs: &Pairs, blocks: &[Blocks]) -> Vec<Li
     let first = |one: usize, other: usize| {
         common(&values.of_server[one], &values.of_server[other]).find(|number| telling(*number))
     };
+    let mut links = Vec::new();
     for (number, holders) in (0..).zip(&values.holders).filter(|(number, _)| telling(*number)) {
         for piece in holders.chunks(PIECE) {
-            for (place, one) in piece.iter().enumerate() {
+            links.par_extend(piece.par_iter().enumerate().flat_map_iter(|(place, one)| {
                 // Each pair at the first value that it shares.
                 let others = piece[place + 1..].iter().filter(|other| first(*one, **other) == Some(number));
-                others.for_each(|other| compare(*one, *other));
-            }
+                others.filter_map(|other| compare(*one, *other))
+            }));
         }
     }
     let firm = |kinds: &[(Kind, f64)]| kinds.iter().any(|(kind, _)| kind.definition().firm);
-    for (one, other) in pairs.iter().filter(|(_, between)| firm(&between.kinds)).map(|(pair, _)| pair) {
-        if first(*one, *other).is_none() {
-            compare(*one, *other);
-        }
-    }
-    links.sort_unstable_by_key(|(one, other, _)| (*one, *other));
+    let between = pairs.iter().filter(|(_, between)| firm(&between.kinds)).map(|(pair, _)| *pair);
+    let between = between.filter(|(one, other)| first(*one, *other).is_none());
+    links.extend(between.filter_map(|(one, other)| compare(one, other)));
     links
 }
 
 /// Parts servers at each of the cuts.
-pub(super) fn partitions(servers: usize, links: &[Link]) -> Vec<Partition> {
+pub(super) fn partitions(servers: usize, mut links: Vec<Link>) -> Vec<Partition> {
     let mut forest = Forest::new(servers);
     links.iter().for_each(|(one, other, _)| forest.join(*one, *other));
-    let mut of_component: Vec<Vec<Link>> = vec![Vec::new(); servers];
-    for link in links {
-        of_component[forest.root(link.0)].push(*link);
-    }
+    let components: Vec<usize> = (0..servers).map(|server| forest.root(server)).collect();
+    // Of large fleets there are millions, which are not copied.
+    links.par_sort_unstable_by_key(|(one, other, _)| (components[*one], *one, *other));
+    let members = forest.trees();
+    let mut members = members.iter().filter(|members| members.len() > 1);
     let mut parts = CUTS.map(|_| Forest::new(servers));
-    for members in forest.trees().iter().filter(|members| members.len() > 1) {
+    // Trees, too, come in the order of the smallest of each.
+    for links in links.chunk_by(|one, other| components[one.0] == components[other.0]) {
         // What hangs together by a thread at this size is cut, rather than weighed pair by pair.
-        for piece in members.chunks(PIECE) {
-            merge(piece, &of_component[members[0]], &mut parts);
+        for piece in members.next().into_iter().flat_map(|members| members.chunks(PIECE)) {
+            merge(piece, links, &mut parts);
         }
     }
     let part = |(posterior, mut part): (f64, Forest)| Partition {
@@ -127,7 +125,7 @@ mod tests {
     fn a_chain_of_resemblances_is_no_group() {
         // 0-1 and 1-2 are linked, 0-2 is not; 3-4-5 all are.
         let links = [(0, 1, 2.0), (1, 2, 1.5), (3, 4, 2.5), (3, 5, 2.5), (4, 5, 1.4)];
-        let partitions = partitions(7, &links);
+        let partitions = partitions(7, links.to_vec());
         assert_eq!(at(&partitions, 0.95), [0, 0, 2, 3, 3, 3, 6]);
         assert_eq!(at(&partitions, 0.99), [0, 0, 2, 3, 3, 5, 6]);
         assert_eq!(at(&partitions, 0.999), [0, 1, 2, 3, 4, 5, 6]);
@@ -139,7 +137,7 @@ mod tests {
             |one: usize, other: usize| [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5][(one * 7 + other * 13) % 8];
         let others = |one| (one + 1..30).map(move |other| (one, other, odds(one, other)));
         let links: Vec<Link> = (0..30).flat_map(others).collect();
-        let partitions = partitions(30, &links);
+        let partitions = partitions(30, links);
         for (loose, strict) in partitions.iter().zip(&partitions[1..]) {
             for server in 0..30 {
                 assert_eq!(loose.labels[strict.labels[server]], loose.labels[server]);

@@ -38,7 +38,7 @@ impl Fingerprint {
                 this.add("lowest protocol", lowest.as_bytes());
             }
             if let Some(peers) = &dossier.place.peers {
-                this.add("names peers", &[u8::from(!peers.hosts.is_empty())]);
+                this.add("names peers", &[u8::from(!peers.hosts().is_empty())]);
             }
         }
         Some(this)

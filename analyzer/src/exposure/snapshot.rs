@@ -8,7 +8,7 @@ use std::{
 use electrum::{Endpoint, Host, Transport};
 
 use super::{Client, lists::lists};
-use crate::{dossier::Dossier, mark::Mark, operators::Operators, survey::Survey};
+use crate::{dossier::Dossier, features::place::Peers, mark::Mark, operators::Operators, survey::Survey};
 
 /// Servers that Electrum takes of a list of peers, beyond as many as it carries itself.
 pub(super) const MORE_PEERS: usize = 20;
@@ -112,7 +112,7 @@ impl Snapshot {
         let marks: HashMap<Mark, usize> =
             places.iter().map(|(host, place)| (Mark::of_host(host), *place)).collect();
         for (place, ((_, dossier), _)) in hosts().enumerate() {
-            let named = dossier.place.peers.iter().flat_map(|peers| peers.hosts.iter());
+            let named = dossier.place.peers.iter().flat_map(Peers::hosts);
             let named = named.filter_map(|mark| marks.get(mark).copied());
             peers[place].names = named.filter(|other| *other != place).collect();
         }

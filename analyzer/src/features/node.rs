@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use electrum::message::Answer;
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest, watch};
 use serde::Deserialize;
 
 use crate::{
     mark::Mark,
+    proof,
     reading::{Reading, Turn},
 };
 
@@ -86,10 +86,8 @@ impl Node {
         }
         let at = reading.visit.started_at;
         for turn in reading.of_probe("C1") {
-            let best = turn.answer().and_then(Answer::result::<Best>);
-            let block = best.and_then(|best| best.block());
-            if let Some((height, block)) = block {
-                self.told(height, block, at);
+            if let Some((height, header)) = proof::best(turn) {
+                self.told(height, Mark::of(header.block_hash().to_string().as_bytes()), at);
             }
         }
         if reading.visit.purpose == Purpose::Watch {
@@ -109,6 +107,7 @@ impl Node {
         if self.tips.len() == MAX_TIPS {
             self.tips.remove(0);
         }
+        self.tips.reserve_exact(1);
         self.tips.push(Told { height, block, at });
     }
 
@@ -151,6 +150,7 @@ impl Node {
                 if self.vectors.len() == MAX_VECTORS {
                     self.vectors.remove(0);
                 }
+                self.vectors.reserve_exact(1);
                 self.vectors.push(vector());
             }
         }
@@ -234,19 +234,6 @@ fn relay_fee(reading: &Reading<'_>) -> Option<u32> {
         None => reading.result_of("M7")?,
     };
     satoshis(fee)
-}
-
-#[derive(Deserialize)]
-struct Best {
-    height: u32,
-    hex: String,
-}
-
-impl Best {
-    fn block(&self) -> Option<(u32, Mark)> {
-        let header = electrum::proof::header::decode(&self.hex).ok()?;
-        Some((self.height, Mark::of(header.block_hash().to_string().as_bytes())))
-    }
 }
 
 #[cfg(test)]

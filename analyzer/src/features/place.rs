@@ -5,11 +5,11 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU16,
+    sync::OnceLock,
 };
 
-use electrum::{Host, Transport, text::printable};
-use jiff::{SignedDuration, Timestamp};
-use model::{Outcome, Purpose, finding::Digest};
+use electrum::{Host, Transport, message::Answer, text::printable};
+use model::{Exchange, Outcome, Purpose, finding::Digest};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -17,7 +17,7 @@ use super::spans::Spans;
 use crate::{mark::Mark, reading::Reading};
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Addresses of a name that are kept.
 const MAX_ADDRESSES: usize = 16;
@@ -28,8 +28,8 @@ const MAX_TELLERS: usize = 32;
 /// Peers that are kept of a list, and rows that are looked at.
 const MAX_PEERS: usize = 128;
 const MAX_ROWS: usize = 1_024;
-/// How old a list must be for another to be read: ElectrumX shuffles, so that no list is like the last.
-const LISTS_LAST: SignedDuration = SignedDuration::from_hours(6);
+/// Longest answer that is kept until it is known to be the latest, in bytes: a list of a hundred peers.
+const LONGEST_UNREAD: usize = 8 << 10;
 
 /// Where a server is, who tells of it, and whom it names.
 #[derive(Clone, Debug, Default)]
@@ -46,19 +46,69 @@ pub struct Place {
     pub answered: BTreeSet<(Transport, NonZeroU16)>,
     /// Who told of it.
     pub tellers: BTreeSet<Mark>,
-    /// The servers that it named (M4).
+    /// The servers that it named the latest time (M4).
     pub peers: Option<Peers>,
 }
 
-/// The servers that a server named.
+/// The servers that a server named in one answer. Only the latest answer counts, so that none is read before it is looked
+/// at.
 #[derive(Clone, Debug)]
 pub struct Peers {
-    /// When.
-    pub at: Timestamp,
+    told: Option<Box<Exchange>>,
+    read: OnceLock<Named>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    hosts: Box<[Mark]>,
+    evidence: Digest,
+}
+
+impl Peers {
+    /// What an exchange tells whose answer is a list.
+    fn of(exchange: &Exchange) -> Self {
+        let length = exchange.answer.as_ref().map_or(0, |answer| answer.response.bytes().len());
+        if length > LONGEST_UNREAD {
+            return Self { told: None, read: Named::of(exchange).into() };
+        }
+        Self { told: Some(Box::new(exchange.clone())), read: OnceLock::new() }
+    }
+
     /// Their hosts, by [`Mark::of_host`], in order; at most 128.
-    pub hosts: Box<[Mark]>,
+    #[must_use]
+    pub fn hosts(&self) -> &[Mark] {
+        self.named().map_or(&[], |named| &named.hosts)
+    }
+
     /// The answer.
-    pub evidence: Digest,
+    #[must_use]
+    pub fn evidence(&self) -> Option<Digest> {
+        self.named().map(|named| named.evidence)
+    }
+
+    fn named(&self) -> Option<&Named> {
+        match &self.told {
+            Some(told) => Some(self.read.get_or_init(|| Named::of(told))),
+            None => self.read.get(),
+        }
+    }
+
+    /// Reads the answer and forgets it: nothing else is said by it.
+    fn settle(&mut self) {
+        self.named();
+        self.told = None;
+    }
+}
+
+impl Named {
+    fn of(exchange: &Exchange) -> Self {
+        let answer = exchange.answer.as_ref().and_then(|answer| Answer::read(answer.response.bytes()));
+        let hosts = match answer {
+            Some(Answer::Result(text)) => peers(text).unwrap_or_default(),
+            _ => Box::default(),
+        };
+        Self { hosts, evidence: Digest::of_exchange(exchange) }
+    }
 }
 
 impl Place {
@@ -95,12 +145,17 @@ impl Place {
         {
             self.pointer = Some(printable(pointer, 253).into());
         }
-        let due = |known: &Peers| visit.started_at.duration_since(known.at) >= LISTS_LAST;
-        if self.peers.as_ref().is_none_or(due)
-            && let Some((text, turn)) = reading.said("M4")
-            && let Some(hosts) = peers(text)
+        if let Some((text, turn)) = reading.said("M4")
+            && text.starts_with('[')
         {
-            self.peers = Some(Peers { at: visit.started_at, hosts, evidence: turn.digest() });
+            self.peers = Some(Peers::of(turn.exchange));
+        }
+    }
+
+    /// Reads what was left for when all visits are taken in, which costs less memory from then on. More may come.
+    pub fn settle(&mut self) {
+        if let Some(peers) = &mut self.peers {
+            peers.settle();
         }
     }
 }
@@ -151,20 +206,34 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_peers_are_read_every_few_hours() {
+    fn the_latest_list_of_peers_counts() {
         let list = r#"[["192.0.2.1","B.example",["s"]],["192.0.2.2","192.0.2.2",[]],7,["x","no host!",[]]]"#;
-        let seen = place(&[
-            answers("tcp://a.example:50001", 0, &[("M4", list)]),
-            answers("tcp://a.example:50001", 3_600, &[("M4", "[]")]),
-        ]);
-        let peers = seen.peers.expect("peers");
-        assert!(peers.hosts.contains(&Mark::of_host(&"b.example".parse().expect("a host"))));
-        assert_eq!(peers.hosts.len(), 2);
-        let later = place(&[
-            answers("tcp://a.example:50001", 0, &[("M4", list)]),
-            answers("tcp://a.example:50001", 7 * 3_600, &[("M4", "[]")]),
-        ]);
-        assert!(later.peers.expect("peers").hosts.is_empty());
+        let told = |list: &str, second| answers("tcp://a.example:50001", second, &[("M4", list)]);
+        let named = |visits: &[model::Visit]| place(visits).peers.expect("peers").hosts().to_vec();
+        let both = named(&[told("[]", 0), told(list, 60)]);
+        assert!(both.contains(&Mark::of_host(&"b.example".parse().expect("a host"))));
+        assert_eq!(both.len(), 2);
+        assert!(named(&[told(list, 0), told("[]", 60)]).is_empty());
+        assert_eq!(named(&[told(list, 0), told("7", 60)]), both, "that is no list");
+        assert!(place(&[told("7", 0)]).peers.is_none());
+    }
+
+    #[test]
+    fn a_list_is_the_same_whenever_it_is_read() {
+        for rows in [0, 1, 60, 300] {
+            let list: Vec<_> = (0..rows).map(|n| ("", format!("h{n}.example"), ["s50002"])).collect();
+            let list = serde_json::to_string(&list).expect("writes");
+            let visit = answers("tcp://a.example:50001", 0, &[("M4", &list)]);
+            let mut place = place(std::slice::from_ref(&visit));
+            let later = place.peers.clone().expect("peers");
+            place.settle();
+            let settled = place.peers.expect("peers");
+            assert!(settled.told.is_none(), "{rows}");
+            assert_eq!(settled.hosts(), later.hosts(), "{rows}");
+            assert_eq!(settled.hosts().len(), rows.min(MAX_PEERS));
+            assert_eq!(settled.evidence(), later.evidence());
+            assert_eq!(settled.evidence(), visit.exchanges.last().map(Digest::of_exchange));
+        }
     }
 
     #[test]

@@ -50,6 +50,8 @@ impl<T> Spans<T> {
         if self.kept.len() == Self::MOST {
             self.kept.remove(0);
         }
+        // Mostly it stays at one, for each of many hosts.
+        self.kept.reserve_exact(1);
         self.kept.push(Span { value, first: at, last: at, evidence, said });
     }
 

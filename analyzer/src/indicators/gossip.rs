@@ -59,8 +59,7 @@ fn unknown_peers(case: &Case<'_, '_>) -> Option<Found> {
     let gossip = &case.survey.gossip;
     let named = gossip.named.get(case.place)?.as_ref()?;
     let all = named.servers.len() + named.strangers;
-    let lists = gossip.named.iter().flatten().filter(|named| !named.servers.is_empty()).count();
-    (lists > LISTS && named.alone >= ALONE && named.alone * ALONE_ONE_IN >= all).then(|| Found {
+    (gossip.lists > LISTS && named.alone >= ALONE && named.alone * ALONE_ONE_IN >= all).then(|| Found {
         statement: format!("{} of the {all} servers that it names are named by nobody else", named.alone),
         evidence: vec![named.evidence],
     })

@@ -216,7 +216,8 @@ fn who_cuts_histories_by_its_own_statuses_does_nothing_else_where_none_was_asked
     };
     let honest = |number: i64| {
         let at = move |minutes| (format!("10.0.{number}.1"), minutes);
-        [at(0), at(20)].map(|(host, minutes)| visit(&host, minutes, Purpose::Deep, with(world.honest(), &line)))
+        [at(0), at(20)]
+            .map(|(host, minutes)| visit(&host, minutes, Purpose::Deep, with(world.honest(), &line)))
     };
     let beside = |suspect: Vec<Visit>| found_among((0..5).flat_map(honest).chain(suspect).collect());
     let omits = || with(world.honest(), &json!([]));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use electrum::Subnet;
+use rayon::prelude::*;
 
 /// Fewest voices that contradict somebody.
 pub(super) const QUORUM: usize = 5;
@@ -73,7 +74,8 @@ impl Window {
             // Of each voice the latest.
             median(&said[from..to].iter().map(|(_, voice, value)| (*voice, *value)).collect())
         };
-        Self(minutes.into_iter().map(|minute| (minute, usual(minute))).collect())
+        let minutes: Vec<_> = minutes.into_par_iter().map(|minute| (minute, usual(minute))).collect();
+        Self(minutes.into_iter().collect())
     }
 
     /// The value in the middle of what a quorum told about then.

@@ -33,6 +33,10 @@ pub struct Failure {
 impl Contradictions {
     /// Takes in the proofs of one visit.
     pub(super) fn take(&mut self, proofs: Vec<Proof<'_>>) {
+        // Mostly nothing fails, and nothing did before.
+        if self.0.is_empty() && proofs.iter().all(|proof| proof.failure().is_none()) {
+            return;
+        }
         let mut tried: BTreeMap<Subject, Vec<Proof<'_>>> = BTreeMap::new();
         for proof in proofs {
             tried.entry(proof.subject).or_default().push(proof);
