@@ -279,6 +279,25 @@ fn who_stands_still_is_behind_and_who_catches_up_is_not() {
     assert_eq!(standing(&[(1, TIP), (30, TIP - 6)]), [], "once of late");
 }
 
+#[test]
+fn who_is_asked_twice_a_day_and_first_of_all_is_seen_to_stand_still() {
+    const DAY: i64 = 24 * 60;
+    let world = World::new();
+    let at = |host: &str, minutes, height| {
+        visit(host, minutes, Purpose::Light, with_tip(&world, world.honest(), height))
+    };
+    let found = |days: i64, heights: [u32; 3]| {
+        let others = (0..6).flat_map(|number| (0..3).zip(heights).map(move |told| (number, told)));
+        let others = others
+            .map(|(number, (day, height))| at(&format!("10.0.{number}.1"), day * DAY + 2 + number, height));
+        let suspect = (0..days).flat_map(|day| [0, 1].map(|minute| at(SUSPECT, day * DAY + minute, TIP - 9)));
+        found_among(others.chain(suspect).collect())
+    };
+    assert_eq!(names(&found(3, [TIP - 9, TIP - 5, TIP])), ["I9"]);
+    assert_eq!(found(3, [TIP - 9, TIP - 9, TIP - 5]), [], "all others found that block a minute later");
+    assert_eq!(found(2, [TIP - 9, TIP - 5, TIP]), [], "and it may have caught up since");
+}
+
 /// Estimates in bitcoins of the suspect, twice, beside six servers that say 0.0002.
 fn charging(first: [f64; 4], second: [f64; 4]) -> Vec<(String, Found)> {
     let at = |host: &str, minutes, fees: [f64; 4]| {

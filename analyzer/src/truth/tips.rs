@@ -44,7 +44,8 @@ impl Heights {
         let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
         let before: Vec<u64> = judged.iter().filter_map(|lag| lag.before).collect();
         let far = before.len() >= 2 && before.iter().all(|blocks| *blocks >= FAR);
-        let long = last.at.as_second().saturating_sub(first.at.as_second()) >= LONG;
+        let since = self.outrun_at(dossier, last).unwrap_or(i64::MAX).min(first.at.as_second());
+        let long = last.at.as_second().saturating_sub(since) >= LONG;
         let catching_up = last.blocks < first.blocks;
         if catching_up || !(long || far) {
             return Vec::new();
@@ -58,6 +59,13 @@ impl Heights {
             ),
             evidence: judged.iter().map(|lag| lag.digest).collect(),
         }]
+    }
+
+    /// When half of the servers were so far ahead of the block at which it stands, where it has stood there since before: it
+    /// may be asked seldom, and each time twice in a minute.
+    fn outrun_at(&self, dossier: &Dossier, last: &Lag) -> Option<i64> {
+        let stands = dossier.claims.tips.latest().filter(|said| said.until == last.at)?;
+        self.around.above(u64::from(stands.height) + TOLERATED, stands.since.as_second())
     }
 
     fn lag(&self, (at, height, digest): (Timestamp, u32, Digest)) -> Option<Lag> {

@@ -82,6 +82,14 @@ impl Window {
     pub(super) fn median(&self, at: i64) -> Option<u64> {
         *self.0.get(&at.div_euclid(MINUTE))?
     }
+
+    /// From when on, after a time, the value in the middle was above one.
+    pub(super) fn above(&self, value: u64, after: i64) -> Option<i64> {
+        let mut minutes = self.0.range(after.div_euclid(MINUTE) + 1..);
+        minutes
+            .find(|(_, median)| median.is_some_and(|median| median > value))
+            .map(|(minute, _)| minute * MINUTE)
+    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,12 @@ impl Tips {
         Some(height)
     }
 
+    /// The latest.
+    #[must_use]
+    pub fn latest(&self) -> Option<&TipSaid> {
+        self.0.back()
+    }
+
     /// When which height was told, with the exchange that shows it, in the order of time.
     pub fn told(&self) -> impl DoubleEndedIterator<Item = (Timestamp, u32, Digest)> {
         self.0.iter().flat_map(|said| {
