@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -48,13 +50,31 @@ impl Drop for Guard {
     }
 }
 
-/// Ports of the system's choice; all are held until the last is known, so they differ.
+/// Ports that the system gives to nobody by itself: whoever calls a server that is down, and is given its port to call
+/// from, keeps it from coming back.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Ports that are tried before there is something else wrong.
+const TRIES: u8 = 100;
+
+/// Ports that are free; all are held until the last is known, so they differ.
 pub(crate) fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
-    let held: Vec<TcpListener> =
-        (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
+    let held: Vec<TcpListener> = (0..N).map(|_| hold()).collect::<io::Result<_>>()?;
     let mut ports = [0; N];
     for (port, listener) in ports.iter_mut().zip(&held) {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
+}
+
+/// Takes one of [`PORTS`] by chance.
+fn hold() -> io::Result<TcpListener> {
+    let chance = RandomState::new();
+    let choose = |number: u8| {
+        let width = u64::from(PORTS.end - PORTS.start);
+        PORTS.start + u16::try_from(chance.hash_one(number) % width).unwrap_or_default()
+    };
+    let taken = || io::Error::new(io::ErrorKind::AddrInUse, "no port is free");
+    (0..TRIES)
+        .find_map(|number| TcpListener::bind((Ipv4Addr::LOCALHOST, choose(number))).ok())
+        .ok_or_else(taken)
 }
