@@ -73,13 +73,13 @@ pub(super) fn partitions(servers: usize, mut links: Vec<Link>) -> Vec<Partition>
     let components: Vec<usize> = (0..servers).map(|server| forest.root(server)).collect();
     // Of large fleets there are millions, which are not copied.
     links.par_sort_unstable_by_key(|(one, other, _)| (components[*one], *one, *other));
-    let members = forest.trees();
-    let mut members = members.iter().filter(|members| members.len() > 1);
+    let of_components = links.chunk_by(|one, other| components[one.0] == components[other.0]);
     let mut parts = CUTS.map(|_| Forest::new(servers));
     // Trees, too, come in the order of the smallest of each.
-    for links in links.chunk_by(|one, other| components[one.0] == components[other.0]) {
+    let trees = forest.trees();
+    for (members, links) in trees.iter().filter(|members| members.len() > 1).zip(of_components) {
         // What hangs together by a thread at this size is cut, rather than weighed pair by pair.
-        for piece in members.next().into_iter().flat_map(|members| members.chunks(PIECE)) {
+        for piece in members.chunks(PIECE) {
             merge(piece, links, &mut parts);
         }
     }

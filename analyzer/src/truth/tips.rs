@@ -44,8 +44,8 @@ impl Heights {
         let least = judged.iter().map(|lag| lag.blocks).min().unwrap_or(0);
         let before: Vec<u64> = judged.iter().filter_map(|lag| lag.before).collect();
         let far = before.len() >= 2 && before.iter().all(|blocks| *blocks >= FAR);
-        let since = self.outrun_at(dossier, last).unwrap_or(i64::MAX).min(first.at.as_second());
-        let long = last.at.as_second().saturating_sub(since) >= LONG;
+        let mut since = self.outrun_at(dossier, last).into_iter().chain([first.at.as_second()]);
+        let long = since.any(|since| last.at.as_second().saturating_sub(since) >= LONG);
         let catching_up = last.blocks < first.blocks;
         if catching_up || !(long || far) {
             return Vec::new();
