@@ -15,7 +15,7 @@ use analyzer::{
     dossier::Dossier,
     gossip::Gossip,
     identify::Knowledge,
-    reading::Reading,
+    notes::Note,
     server,
 };
 use electrum::{Host, Network, tls::Facts};
@@ -50,10 +50,10 @@ fn run(size: u32) -> anyhow::Result<()> {
         for block in 0..BLOCKS {
             let visit = visit(number, block, size, &certificate)?;
             let began = Instant::now();
-            let read = Reading::of(&visit);
+            let note = Note::of(&visit, Digest::of_bytes(&[]), &knowledge);
             reading += began.elapsed();
-            let (began, digest) = (Instant::now(), Digest::of_bytes(&[]));
-            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&read, digest, &knowledge);
+            let began = Instant::now();
+            dossiers.entry(visit.endpoint.host.clone()).or_default().take(&note);
             folding += began.elapsed();
             visits += 1;
         }

@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
         let began = Instant::now();
         let mut evidence = Evidence::default();
         for observations in &observed {
-            evidence.extend(knowledge.weigh(observations));
+            evidence.extend(&knowledge.weigh(observations));
         }
         weighing = weighing.min(began.elapsed());
         named += usize::from(knowledge.identify(&evidence).is_some());

@@ -11,7 +11,7 @@ use analyzer::{
     dossier::Dossier,
     identify::Knowledge,
     indicators::{Definition, catalogue},
-    reading::Reading,
+    notes::Note,
     server::{Server, join},
     survey::{Case, Survey},
 };
@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<()> {
     let mut dossiers = Dossiers::new();
     runtime.block_on(archive.read().map_err(anyhow::Error::from).try_for_each(|visit: Visit| {
         let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-        dossier.take(&Reading::of(&visit), Digest::of_bytes(&[]), &knowledge);
+        dossier.take(&Note::of(&visit, Digest::of_bytes(&[]), &knowledge));
         std::future::ready(Ok(()))
     }))?;
     late_with_what_is_new(&dossiers, &knowledge)?;

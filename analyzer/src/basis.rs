@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use electrum::{Endpoint, Network};
 use jiff::{SignedDuration, Timestamp};
-use model::{Archive, Visit, archive::ArchiveError, assessment::Group, finding::Digest, geoip::Databases};
+use model::{Archive, archive::ArchiveError, assessment::Group, geoip::Databases};
 
 use crate::{
     analysis::{Analysis, Beside},
@@ -13,6 +13,7 @@ use crate::{
     exposure::Play,
     folder::{self, Folder, FolderError},
     identify::{Knowledge, KnowledgeError},
+    notes::Visited,
     signs::Signs,
 };
 
@@ -57,8 +58,8 @@ pub struct Basis<'e> {
 }
 
 impl Basis<'_> {
-    /// The analysis: how wallets are played for it, and how many partitions drawn. Each visit is shown once, with the
-    /// digest of its line; what is spoilt is told of and passed over.
+    /// The analysis: how wallets are played for it, and how many partitions drawn. Each visit is shown once; what is spoilt
+    /// is told of and passed over.
     ///
     /// # Errors
     /// [`BasisError`].
@@ -66,7 +67,7 @@ impl Basis<'_> {
         &self,
         previous: &[Group],
         (play, draws): (Play, u64),
-        seen: impl FnMut(&Visit, Digest),
+        seen: impl FnMut(&Visited),
         mut spoilt: impl FnMut(&ArchiveError),
     ) -> Result<Analysis, BasisError> {
         let (knowledge, signs) = (Knowledge::embedded()?, Signs::embedded()?);
@@ -103,7 +104,7 @@ impl Basis<'_> {
     ) -> Result<Analysis, BasisError> {
         let previous = folder::groups(folder.path())?;
         let mut visits = folder.visits()?;
-        let seen = |visit: &Visit, digest| visits.add(visit, digest);
+        let seen = |visited: &Visited| visits.add(visited);
         let analysis = self.analyze(&previous, with, seen, spoilt).await?;
         folder.write(&analysis, visits)?;
         Ok(analysis)
@@ -112,7 +113,7 @@ impl Basis<'_> {
     async fn collect(
         &self,
         knowledge: &Knowledge,
-        seen: impl FnMut(&Visit, Digest),
+        seen: impl FnMut(&Visited),
         spoilt: impl FnMut(&ArchiveError),
     ) -> Result<Collection, BasisError> {
         let since = match self.window {

@@ -12,7 +12,7 @@ use crate::{
         software::Software, timing::Timing, tls::Tls, twins::Twins, uptime::Uptime,
     },
     identify::Knowledge,
-    reading::Reading,
+    notes::Note,
 };
 
 /// Everything that visits to one host show.
@@ -51,28 +51,26 @@ pub struct Dossier {
 }
 
 impl Dossier {
-    /// Takes in a visit, whose digest is that of its line in the archive. Visits come in the order of time.
-    pub fn take(&mut self, reading: &Reading<'_>, digest: Digest, knowledge: &Knowledge) {
-        self.endpoints.insert(reading.visit.endpoint.clone());
+    /// Takes in what a visit shows. Visits come in the order of time.
+    pub fn take(&mut self, note: &Note) {
+        let visited = &note.visited;
+        if !self.endpoints.contains(&visited.endpoint) {
+            self.endpoints.insert(visited.endpoint.clone());
+        }
         self.visits += 1;
-        self.latest = self.latest.max(Some(reading.visit.started_at));
-        self.digest = Some(self.digest.map_or(digest, |before| before.then(digest)));
-        self.canaries.take(reading);
-        self.claims.take(reading);
-        self.identity.take(reading);
-        self.node.take(reading);
-        self.place.take(reading);
-        self.refusals.take(reading);
-        self.software.take(reading, knowledge);
-        self.timing.take(reading);
-        self.tls.take(reading);
-        self.twins.take(reading);
-        self.uptime.take(reading);
-    }
-
-    /// Does what was left for when all visits are taken in, which costs less memory from then on. More may come.
-    pub fn settle(&mut self) {
-        self.place.settle();
+        self.latest = self.latest.max(Some(visited.started_at));
+        self.digest = Some(self.digest.map_or(visited.digest, |before| before.then(visited.digest)));
+        self.canaries.take(&note.canaries);
+        self.claims.take(visited, &note.claims);
+        self.identity.take(visited, &note.identity);
+        self.node.take(visited, &note.node);
+        self.place.take(visited, &note.place);
+        self.refusals.take(&note.refusals);
+        self.software.take(visited, &note.software);
+        self.timing.take(visited, &note.timing);
+        self.tls.take(visited, &note.tls);
+        self.twins.take(&note.twins);
+        self.uptime.take(visited);
     }
 }
 
@@ -87,7 +85,7 @@ pub fn take(
 ) -> Result<(), serde_json::Error> {
     let digest = Digest::of_visit(visit)?;
     let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-    dossier.take(&Reading::of(visit), digest, knowledge);
+    dossier.take(&Note::of(visit, digest, knowledge));
     Ok(())
 }
 

@@ -9,11 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{Visit, assessment::Group, finding::Digest};
+use model::assessment::Group;
 use tempfile::NamedTempFile;
 
 use crate::{
     analysis::Analysis,
+    notes::Visited,
     outputs, report,
     tables::{self, Parquet, servers, visits},
 };
@@ -165,7 +166,7 @@ const VISITS: &str = "visits.parquet";
 
 /// The table of visits, while the archive is read.
 pub struct Visits {
-    table: Parquet<'static, BufWriter<File>, visits::Row>,
+    table: Parquet<'static, BufWriter<File>, Visited>,
     file: NamedTempFile,
     /// What kept rows from being written: the reading of an archive has no place for it.
     failed: Option<FolderError>,
@@ -179,9 +180,9 @@ impl std::fmt::Debug for Visits {
 
 impl Visits {
     /// Adds a visit.
-    pub fn add(&mut self, visit: &Visit, digest: Digest) {
+    pub fn add(&mut self, visited: &Visited) {
         if self.failed.is_none() {
-            self.failed = self.table.push(visits::Row::of(visit, digest)).map_err(unwritable(VISITS)).err();
+            self.failed = self.table.push(visited.clone()).map_err(unwritable(VISITS)).err();
         }
     }
 

@@ -51,7 +51,7 @@ pub fn identify<'v>(
 ) -> Option<Identified> {
     let mut evidence = Evidence::default();
     for visit in visits {
-        evidence.extend(knowledge.weigh(&observe(visit)));
+        evidence.extend(&knowledge.weigh(&observe(visit)));
     }
     knowledge.identify(&evidence)
 }

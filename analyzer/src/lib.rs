@@ -21,6 +21,7 @@ pub mod identify;
 pub mod indicators;
 pub mod mark;
 pub mod measures;
+pub mod notes;
 pub mod operators;
 pub mod outputs;
 pub mod proof;

@@ -6,10 +6,12 @@
 use std::fmt;
 
 use electrum::Host;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// 64 bits of a value's SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// 64 bits of a value's SHA-256, in files as eight bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "[u8; 8]", into = "[u8; 8]")]
 pub struct Mark(u64);
 
 impl Mark {
@@ -28,7 +30,7 @@ impl Mark {
             hash.update(part);
         }
         let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
-        Self(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        [a, b, c, d, e, f, g, h].into()
     }
 
     /// Of a host, in whatever form it was written.
@@ -41,6 +43,18 @@ impl Mark {
     #[must_use]
     pub fn to_bytes(self) -> [u8; 8] {
         self.0.to_le_bytes()
+    }
+}
+
+impl From<[u8; 8]> for Mark {
+    fn from(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
+}
+
+impl From<Mark> for [u8; 8] {
+    fn from(mark: Mark) -> Self {
+        mark.to_bytes()
     }
 }
 

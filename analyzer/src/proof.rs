@@ -15,6 +15,7 @@ use std::fmt;
 use bitcoin::{OutPoint, Txid};
 use electrum::proof::ScriptHash;
 use model::finding::Indicator;
+use serde::{Deserialize, Serialize};
 
 pub use self::step::{Shown, Step, Witness};
 pub(crate) use self::{
@@ -48,7 +49,7 @@ impl Proof<'_> {
 }
 
 /// What a proof is about: the same for every visit in which it is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Subject {
     /// The words of errors.
     Error,

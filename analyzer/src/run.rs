@@ -33,6 +33,7 @@ use crate::{
     exposure::{Play, WALLETS},
     figures::DRAWS,
     folder::Folder,
+    notes,
 };
 
 /// How this reader of the stream is called. There is one for each campaign at a time, and what one that was killed had
@@ -108,7 +109,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let campaign = read(&arguments.campaign).map_err(|reason| Usage(format!("--campaign {reason}")))?;
     let redis = arguments.shared.redis().map_err(|error| Usage(format!("--redis: {error}")))?;
     let databases = Databases::open(&arguments.geoip).map_err(|error| Usage(format!("--geoip {error}")))?;
-    let archive = Archive::create(&arguments.archive)?;
+    let archive = Archive::create(&arguments.archive)?.with(notes::beside()?);
     let cluster = if arguments.no_cluster { None } else { Cluster::find(&campaign).await? };
     let folder = Folder::take(&arguments.out)?;
     fill(&archive, &redis, &campaign).await?;

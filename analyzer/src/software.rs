@@ -49,7 +49,7 @@ impl Speech {
         let Some(first) = eras.first() else { return Self::default() };
         let mut evidence = Evidence::default();
         for era in eras.iter().filter(|era| era.claimed == first.claimed) {
-            evidence.extend(era.evidence.clone());
+            evidence.extend(&era.evidence);
         }
         let claim = first.claimed.as_deref().and_then(Claim::read);
         Self {

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use electrum::Host;
 use jiff::Timestamp;
-use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply};
+use model::{Exchange, Purpose, Recorded, Visit, exchange::Reply, finding::Digest};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     dossier::{Dossier, of_visits},
     identify::Knowledge,
+    notes::Visited,
     reading::Reading,
 };
 
@@ -113,9 +114,10 @@ pub(crate) fn knowledge() -> Knowledge {
     Knowledge::embedded().expect("knowledge")
 }
 
-/// Has visits read, one after the other.
-pub(crate) fn fold(visits: &[Visit], mut take: impl FnMut(&Reading<'_>)) {
+/// Has visits noted, one after the other.
+pub(crate) fn fold(visits: &[Visit], mut take: impl FnMut(&Visited, &Reading<'_>)) {
     for visit in visits {
-        take(&Reading::of(visit));
+        let digest = Digest::of_visit(visit).expect("writes");
+        take(&Visited::of(visit, digest), &Reading::of(visit));
     }
 }

@@ -298,7 +298,7 @@ fn bounded(text: &str) -> String {
 
 /// The part of the network that politeness counts as one neighbour: the /24 of an IPv4 address,
 /// the /48 of an IPv6 address (ElectrumX groups its clients the same way).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Subnet {
     /// The first three bytes.
     V4([u8; 3]),

@@ -3,6 +3,7 @@
 //! It is the interface between scanning and analysis. Files are written whole and never changed, so
 //! a reader never meets half a file and two scans can share an archive. One visit a line.
 
+mod beside;
 mod forget;
 mod read;
 mod write;
@@ -15,7 +16,8 @@ use object_store::{
 use url::Url;
 
 pub use self::{
-    read::{Packed, Unpacked},
+    beside::{Beside, Records},
+    read::{Kept, Packed, Unpacked},
     write::Writer,
 };
 
@@ -60,7 +62,11 @@ pub enum ArchiveError {
 #[derive(Clone, Debug)]
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
+    beside: Option<Beside>,
 }
+
+/// What the names of files of visits end in.
+const VISITS: &str = ".jsonl.zst";
 
 impl Archive {
     /// Opens what is there to be read: a directory, or an object-store URL, `file:` or `memory:`.
@@ -93,11 +99,11 @@ impl Archive {
             Place::Directory(path) => {
                 // Days that are forgotten leave no directories behind.
                 let store = LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true);
-                Ok(Self { store: Arc::new(store) })
+                Ok(Self { store: Arc::new(store), beside: None })
             }
             Place::Store(url) => {
                 let (store, prefix) = object_store::parse_url(&url)?;
-                Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) })
+                Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), beside: None })
             }
         }
     }

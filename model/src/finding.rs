@@ -4,7 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Exchange, Recorded, Visit};
@@ -88,9 +88,9 @@ impl Tier {
     }
 }
 
-/// SHA-256 of what was recorded, by which a stranger finds it in the archive: `observatory verify`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+/// SHA-256 of what was recorded, by which a stranger finds it in the archive: `observatory verify`. Where nobody reads
+/// a file, it is its 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 /// The text is no digest.
@@ -164,17 +164,21 @@ impl FromStr for Digest {
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = DigestError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => String::deserialize(deserializer)?.parse().map_err(D::Error::custom),
+            false => <[u8; 32]>::deserialize(deserializer).map(Self),
+        }
     }
 }
 
@@ -218,5 +222,17 @@ mod tests {
         assert_ne!(Digest::of_exchange(&cut), digest);
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!("ab".parse::<Digest>(), Err(DigestError));
+    }
+
+    #[test]
+    fn digests_are_text_for_those_who_read_and_else_bytes() {
+        let digest = Digest::of_bytes(b"");
+        let text = serde_json::to_string(&digest).expect("writes");
+        assert_eq!(text, format!("\"{digest}\""));
+        assert_eq!(serde_json::from_str::<Digest>(&text.to_uppercase()).expect("reads"), digest);
+        assert!(serde_json::from_str::<Digest>(r#""ab""#).is_err());
+        let bytes = postcard::to_allocvec(&digest).expect("writes");
+        assert_eq!(bytes, digest.0);
+        assert_eq!(postcard::from_bytes(&bytes), Ok(digest));
     }
 }

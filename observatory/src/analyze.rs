@@ -12,6 +12,7 @@ use analyzer::{
     features::canary::canaries,
     figures::DRAWS,
     folder::{Folder, FolderError},
+    notes,
 };
 use clap::Args;
 use electrum::Network;
@@ -47,6 +48,10 @@ pub(crate) struct Arguments {
     /// Wallets that are played for each way to use one: chance moves the curves of exposure by half a percent or so
     #[arg(long, value_name = "N", default_value_t = WALLETS)]
     wallets: usize,
+    /// Read the visits themselves, also where notes of them were kept beside them: for an archive of somebody whose notes
+    /// you do not want to trust
+    #[arg(long)]
+    afresh: bool,
 }
 
 // No documentation comment: clap would take it for that of the command.
@@ -77,6 +82,7 @@ impl Arguments {
             out,
             seed: 1,
             wallets: WALLETS,
+            afresh: false,
         }
     }
 }
@@ -87,7 +93,7 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let evidence = arguments.evidence.read()?;
+    let evidence = arguments.evidence.read(!arguments.afresh)?;
     let folder = Folder::take(&arguments.out).map_err(|error| match error {
         FolderError::Busy { .. } => anyhow::Error::from(error),
         error => Usage(format!("--out {error}: name another folder")).into(),
@@ -105,13 +111,17 @@ fn spoilt(error: &ArchiveError) {
 }
 
 impl Evidence {
-    /// What the arguments name.
+    /// What the arguments name. Notes are read in place of visits where that is wanted and where there are some.
     ///
     /// # Errors
     /// [`Usage`] for a file that is not what it should be; else what is wrong with the archive.
-    pub(crate) fn read(&self) -> anyhow::Result<Read<'_>> {
+    pub(crate) fn read(&self, noted: bool) -> anyhow::Result<Read<'_>> {
         let databases = Databases::open(&self.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
-        Ok(Read { of: self, archive: Archive::open(&self.archive)?, databases, opened: self.opened()? })
+        let mut archive = Archive::open(&self.archive)?;
+        if noted {
+            archive = archive.with(notes::beside()?);
+        }
+        Ok(Read { of: self, archive, databases, opened: self.opened()? })
     }
 
     /// Pages that were opened.
@@ -140,7 +150,7 @@ impl Read<'_> {
     /// As [`run`].
     pub(crate) async fn conclude(&self, previous: &[Group]) -> anyhow::Result<Analysis> {
         let play = Play { wallets: 0, seed: 0 };
-        let done = self.basis().analyze(previous, (play, 0), |_, _| {}, spoilt).await;
+        let done = self.basis().analyze(previous, (play, 0), |_| {}, spoilt).await;
         done.map_err(|error| self.complaint(error))
     }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use analyzer::identify::Knowledge;
+use analyzer::{identify::Knowledge, notes};
 use anyhow::Context as _;
 use electrum::{Network, dial::Dialer};
 use model::{Archive, Purpose, archive::Writer};
@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (network, options) = (scope.network, scope.options()?);
     let (frontier, _) = scope.frontier()?;
     let exclusions = scope.exclusions()?;
-    let archive = Archive::create(&scope.archive)?;
+    let archive = Archive::create(&scope.archive)?.with(notes::beside()?);
     let dialer = Dialer::new(scope.names(), scope.guard(), scope.proxy.clone(), arguments.limits());
     let ledger = Ledger::new(Politeness::default());
     let acquaintances = memory::recall(&archive, network, &ledger).await?;

@@ -58,16 +58,20 @@ fn history(folder: &Path, scenario: &str) -> anyhow::Result<String> {
 #[test]
 fn a_history_is_the_same_to_the_byte_and_so_is_what_follows_from_it() -> anyhow::Result<()> {
     let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
-    for folder in &folders {
+    // From the notes beside the visits, and from the visits themselves.
+    for (folder, how) in folders.iter().zip([&[][..], &["--afresh"]]) {
         let archive = history(folder.path(), "x9-fee-burn")?;
         let report = folder.path().join("report").to_str().context("UTF-8")?.to_owned();
-        must(&["analyze", "--archive", &archive, "--out", &report, "--wallets", "50"])?;
+        must(&[&["analyze", "--archive", &archive, "--out", &report, "--wallets", "50"], how].concat())?;
     }
     let [one, other] = [files(folders[0].path())?, files(folders[1].path())?];
     ensure!(one.keys().eq(other.keys()), "{:?} and {:?}", one.keys(), other.keys());
     let differing: Vec<&String> = one.keys().filter(|name| one.get(*name) != other.get(*name)).collect();
     ensure!(differing.is_empty(), "{differing:?}");
-    ensure!(one.keys().any(|name| name.starts_with("archive/visits/2026-01-03/")), "{:?}", one.keys());
+    let of_the_last_day: Vec<&String> =
+        one.keys().filter(|name| name.starts_with("archive/visits/2026-01-03/")).collect();
+    let noted = of_the_last_day.iter().filter(|name| name.contains(".notes-")).count();
+    ensure!(noted > 0 && of_the_last_day.len() == 2 * noted, "{of_the_last_day:?}");
     for name in [
         "index.html",
         "summary.json",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
 
@@ -23,16 +24,26 @@ pub struct Canaries {
     pub told: BTreeMap<Box<str>, Digest>,
 }
 
-impl Canaries {
-    /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        for turn in reading.of_probe("H1") {
+/// What the host was told in one visit: the digits, and the exchange.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note(Vec<(Box<str>, Digest)>);
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
+        let told = reading.of_probe("H1").filter_map(|turn| {
             let text = String::from_utf8_lossy(turn.exchange.request.bytes());
-            if let Some(canary) = canaries(&text).next()
-                && self.told.len() < MOST
-                && !self.told.contains_key(canary)
-            {
-                self.told.insert(canary.into(), turn.digest());
+            Some((canaries(&text).next()?.into(), turn.digest()))
+        });
+        Self(told.take(MOST).collect())
+    }
+}
+
+impl Canaries {
+    /// Takes in what a visit shows.
+    pub fn take(&mut self, note: &Note) {
+        for (canary, digest) in &note.0 {
+            if self.told.len() < MOST && !self.told.contains_key(canary) {
+                self.told.insert(canary.clone(), *digest);
             }
         }
     }

@@ -7,32 +7,30 @@
 mod chains;
 mod contradictions;
 mod fees;
+mod note;
 mod said;
 mod scripts;
 mod tips;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
 use electrum::{Subnet, proof::ScriptHash};
-use model::{
-    Purpose, Visit,
-    finding::Digest,
-    purpose::{Arm, Factor},
-};
+use jiff::Timestamp;
+use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 
+use self::note::Own;
 pub use self::{
     chains::Chains,
     contradictions::{Contradictions, Failure},
     fees::{Estimate, FeesSaid, Sample, TARGETS},
+    note::Note,
     said::{Said, Variants},
-    scripts::{Lines, Told, buried},
+    scripts::{Line, Lines, Told, buried},
     tips::{TipSaid, Tips},
 };
-use crate::{
-    proof::{self, BURIED},
-    reading::{Reading, Turn},
-};
+use crate::notes::Visited;
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 3;
@@ -65,7 +63,7 @@ pub struct Claims {
 }
 
 /// A transaction that proved itself, as far as it is needed later.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proven {
     /// What its outputs hold, in satoshis.
     pub values: Box<[u64]>,
@@ -82,78 +80,57 @@ impl Proven {
 }
 
 impl Claims {
-    /// Takes in a visit. Visits come in the order of time.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let mut proofs = proof::proofs(reading);
-        let strays = self.chains.take(&reading.visit.endpoint, &proofs);
-        // Of another chain its blocks are told by other rules, and are nothing that is said of this one.
-        proofs.retain(|proof| !(strays && proof.subject.is_of_a_chain()));
-        self.contradictions.take(proofs);
-        for turn in &reading.turns {
-            if let Some(transaction) = proof::whole(turn)
-                && self.transactions.len() < MOST
-            {
-                let txid = transaction.compute_txid();
-                self.transactions.entry(txid).or_insert_with(|| Proven::new(&transaction, turn.digest()));
+    /// Takes in what a visit says. Visits come in the order of time.
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        if let Some(another) = note.another {
+            self.chains.take(&visited.endpoint, another);
+        }
+        self.contradictions.take(&note.tried);
+        for (txid, proven) in &note.transactions {
+            if self.transactions.len() < MOST {
+                self.transactions.entry(*txid).or_insert_with(|| proven.clone());
             }
-            for output in proof::outputs(turn).into_iter().flatten() {
-                if let Some(values) = entry(&mut self.outputs, output.outpoint) {
-                    values.say(output.value.to_sat(), || turn.digest());
+        }
+        for (digest, outputs) in &note.outputs {
+            for (outpoint, value) in outputs {
+                if let Some(values) = entry(&mut self.outputs, *outpoint) {
+                    values.say(*value, *digest);
                 }
             }
         }
-        if strays || !in_our_own_name(reading.visit) {
-            return;
-        }
-        self.neighbourhood = reading.visit.peer.map(|peer| voice(peer.ip())).or(self.neighbourhood);
-        let tip = self.tips.take(reading);
-        self.fees.take(reading, tip);
-        let Some(tip) = tip else { return };
-        let floor = tip.saturating_sub(BURIED);
-        for turn in reading.turns.iter().filter(|turn| !proof::is_control(turn)) {
-            self.take_buried(turn, floor);
+        if let Some(own) = &note.own {
+            self.take_own(visited.started_at, own);
         }
     }
 
-    /// Takes in what is buried of a block or a history.
-    fn take_buried(&mut self, turn: &Turn<'_>, floor: u32) {
-        let header = proof::header(turn).filter(|(height, _)| *height <= floor);
-        if let Some((height, header)) = header
-            && let Some(hashes) = entry(&mut self.headers, height)
-        {
-            hashes.say(header.block_hash(), || turn.digest());
+    fn take_own(&mut self, at: Timestamp, own: &Own) {
+        self.neighbourhood = own.voice.or(self.neighbourhood);
+        if let Some((height, digest)) = own.tip {
+            self.tips.take(at, height, digest);
         }
-        let lines = proof::history(turn).and_then(|items| buried(&items, floor));
-        if let (Some(script), Some(lines)) = (turn.script(), lines)
-            && let Some(told) = entry(&mut self.scripts, script)
-        {
-            let same = told.latest().map(|said| &said.what.lines).filter(|known| **known == lines);
-            let lines = same.map_or(lines, Lines::clone);
-            told.say(Told { lines, floor }, || turn.digest());
+        let tip = own.tip.map(|(height, _)| height);
+        self.fees.take(at, &own.fees, tip);
+        for (height, hash, digest) in &own.headers {
+            if let Some(hashes) = entry(&mut self.headers, *height) {
+                hashes.say(*hash, *digest);
+            }
         }
-    }
-}
-
-/// The neighbourhood that an address speaks for. Of IPv6 it is what a provider is given: a customer is given a /48, and
-/// whoever pays a little gets 256 of them.
-fn voice(ip: IpAddr) -> Subnet {
-    match Subnet::from(ip) {
-        Subnet::V6([a, b, c, d, ..]) => Subnet::V6([a, b, c, d, 0, 0]),
-        voice @ Subnet::V4(_) => voice,
+        // Without a tip there are no histories, and no floor.
+        let Some(floor) = tip.map(note::floor) else { return };
+        for history in &own.histories {
+            if let Some(told) = entry(&mut self.scripts, history.script) {
+                let known = told.latest().map(|said| &said.what.lines);
+                let same = known.filter(|known| known[..] == history.lines[..]);
+                let lines = same.map_or_else(|| Lines::from(&*history.lines), Lines::clone);
+                told.say(Told { lines, floor }, history.digest);
+            }
+        }
     }
 }
 
 /// The place of a key, if there is room for it.
 fn entry<K: Ord, V: Default>(map: &mut BTreeMap<K, V>, key: K) -> Option<&mut V> {
     (map.len() < MOST || map.contains_key(&key)).then(|| map.entry(key).or_default())
-}
-
-/// Whether a visit was made as the observatory, over the usual network: not the other arm of twins.
-fn in_our_own_name(visit: &Visit) -> bool {
-    match &visit.purpose {
-        Purpose::Twin(twin) => twin.arm == Arm::A || twin.factor == Factor::AddressFamily,
-        purpose => purpose.describes(),
-    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,14 @@ use electrum::{
     text::printable,
 };
 use model::{Purpose, finding::Digest, purpose::Arm};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::spans::Spans;
-use crate::{mark::Mark, reading::Reading};
+use super::spans::{Look, Spans};
+use crate::{
+    mark::Mark,
+    notes::Visited,
+    reading::{Reading, Turn},
+};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
@@ -37,7 +41,7 @@ pub struct Identity {
 }
 
 /// A banner.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Banner {
     /// Its words without digits and without the server's own name: one text of many servers is one mark.
     pub words: Mark,
@@ -46,7 +50,7 @@ pub struct Banner {
 }
 
 /// What a server declares in `server.features`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Declared {
     /// Lowest and highest protocol version; printable.
     pub protocol: Option<[Box<str>; 2]>,
@@ -71,34 +75,51 @@ impl Identity {
         software.or_else(|| self.declared.latest().map(|span| span.evidence))
     }
 
-    /// Takes in a visit that came under our own name.
-    pub fn take(&mut self, reading: &Reading<'_>) {
+    /// Takes in what a visit shows.
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        let at = visited.started_at;
+        note.software.iter().for_each(|look| self.software.see(look, at));
+        note.banner.iter().for_each(|look| self.banner.see(look, at));
+        note.donation.iter().for_each(|look| self.donation.see(look, at));
+        note.declared.iter().for_each(|look| self.declared.see(look, at));
+    }
+}
+
+/// What a server says of itself in one visit, which came under our own name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    software: Option<Look<Box<str>>>,
+    banner: Option<Look<Banner>>,
+    donation: Option<Look<Box<str>>>,
+    declared: Option<Look<Declared>>,
+}
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
         let borrowed = matches!(&reading.visit.purpose, Purpose::Twin(twin) if twin.arm == Arm::B);
         if borrowed || !reading.visit.purpose.describes() {
-            return;
+            return Self::default();
         }
-        let at = reading.visit.started_at;
         let host = &reading.visit.endpoint.host;
-        if let Some((text, turn)) = reading.said("H1").or_else(|| reading.said("H2")) {
-            self.software.see(Mark::of(text.as_bytes()), at, || {
+        Self {
+            software: look(reading.said("H1").or_else(|| reading.said("H2")), |text| {
                 let (software, _): (String, IgnoredAny) = serde_json::from_str(text).ok()?;
-                Some((printable(&software, MAX_TEXT).into(), turn.digest()))
-            });
-        }
-        if let Some((text, turn)) = reading.said("M1") {
-            self.declared.see(Mark::of(text.as_bytes()), at, || Some((declared(text)?, turn.digest())));
-        }
-        if let Some((text, turn)) = reading.said("M2") {
-            self.banner.see(Mark::of(text.as_bytes()), at, || Some((banner(text, host)?, turn.digest())));
-        }
-        if let Some((text, turn)) = reading.said("M3") {
-            self.donation.see(Mark::of(text.as_bytes()), at, || {
+                Some(printable(&software, MAX_TEXT).into())
+            }),
+            banner: look(reading.said("M2"), |text| banner(text, host)),
+            donation: look(reading.said("M3"), |text| {
                 let address: String = serde_json::from_str(text).ok()?;
                 let address = printable(address.trim(), MAX_TEXT);
-                (!address.is_empty()).then(|| (address.into(), turn.digest()))
-            });
+                (!address.is_empty()).then(|| address.into())
+            }),
+            declared: look(reading.said("M1"), declared),
         }
     }
+}
+
+fn look<T>(said: Option<(&str, &Turn<'_>)>, read: impl FnOnce(&str) -> Option<T>) -> Option<Look<T>> {
+    let (text, turn) = said?;
+    Some(Look::at(text.as_bytes(), || Some((read(text)?, turn.digest()))))
 }
 
 fn declared(text: &str) -> Option<Declared> {
@@ -155,7 +176,9 @@ mod tests {
 
     fn identity(said: &[(&'static str, &str)]) -> Identity {
         let mut identity = Identity::default();
-        fold(&[answers("ssl://a.example:50002", 0, said)], |reading| identity.take(reading));
+        fold(&[answers("ssl://a.example:50002", 0, said)], |visited, reading| {
+            identity.take(visited, &Note::of(reading))
+        });
         identity
     }
 

@@ -7,14 +7,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Purpose, finding::Digest, watch};
-use serde::Deserialize;
+use model::{Purpose, Visit, finding::Digest, watch};
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    mark::Mark,
-    proof,
-    reading::{Reading, Turn},
-};
+use crate::{mark::Mark, notes::Visited, proof, reading::Reading};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
@@ -78,26 +74,124 @@ pub struct Histogram {
     pub bins: Mark,
 }
 
+/// What one visit shows of the node. Times are microseconds since it began.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The height and the hash of each block that it told of, and when.
+    tips: Box<[(u32, Mark, u64)]>,
+    estimates: Option<Estimates>,
+    /// When it was asked for each histogram, and its numbers.
+    histograms: Box<[(u64, Mark)]>,
+    relay_fee: Option<u32>,
+}
+
+/// Fee estimates of one visit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Estimates {
+    /// When it was asked for some, and what they were.
+    samples: Box<[(u64, Feerates)]>,
+    /// The first answer.
+    evidence: Digest,
+}
+
+/// In satoshis per 1,000 virtual bytes, by [`TARGETS`].
+type Feerates = [Option<u32>; TARGETS.len()];
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
+        if !reading.visit.purpose.describes() {
+            return Self::default();
+        }
+        Self {
+            tips: tips(reading),
+            estimates: Estimates::of(reading),
+            histograms: histograms(reading),
+            relay_fee: relay_fee(reading),
+        }
+    }
+}
+
+impl Estimates {
+    fn of(reading: &Reading<'_>) -> Option<Self> {
+        let mut asked = reading.of_probe("F1").peekable();
+        let first = asked.peek().copied()?;
+        let samples: Box<[_]> = if reading.visit.purpose == Purpose::Watch {
+            let samples = watch::samples(reading.visit).into_iter().map(|sample| {
+                let fees = sample
+                    .fees
+                    .iter()
+                    .map(|fee| (fee.target, fee.feerate.and_then(|rate| u32::try_from(rate).ok())));
+                (since(reading.visit, sample.at), feerates(fees))
+            });
+            samples.collect()
+        } else {
+            let fees = asked.filter_map(|turn| {
+                let [target]: [u32; 1] = turn.params()?;
+                Some((target, turn.result().and_then(satoshis)))
+            });
+            [(micros(first.exchange.sent.into()), feerates(fees))].into()
+        };
+        (!samples.is_empty()).then(|| Self { samples, evidence: first.digest() })
+    }
+}
+
+/// The blocks that a visit was told of: each of those in a row that are one only the first time, and as many of the last
+/// ones as are remembered, besides one that may be the block that was told of before the visit.
+fn tips(reading: &Reading<'_>) -> Box<[(u32, Mark, u64)]> {
+    let best = reading.of_probe("C1").filter_map(proof::best);
+    let best = best.map(|(height, header)| (height, Mark::of(header.block_hash().to_string().as_bytes()), 0));
+    let mut tips: Vec<(u32, Mark, u64)> = best.collect();
+    if reading.visit.purpose == Purpose::Watch {
+        tips.extend(watch::tips(reading.visit).into_iter().map(|seen| {
+            (seen.tip.height, Mark::of(seen.tip.hash.as_bytes()), since(reading.visit, seen.at))
+        }));
+    }
+    tips.dedup_by_key(|(_, block, _)| *block);
+    tips.drain(..tips.len().saturating_sub(MAX_TIPS + 1));
+    tips.into()
+}
+
+fn histograms(reading: &Reading<'_>) -> Box<[(u64, Mark)]> {
+    let histograms = reading.of_probe("F2").filter_map(|turn| {
+        let bins = turn.result::<Vec<(f64, f64)>>().filter(|bins| bins.len() >= BINS)?;
+        let numbers = bins.iter().flat_map(|(rate, size)| [rate.to_le_bytes(), size.to_le_bytes()]);
+        let bins = Mark::of(&numbers.flatten().collect::<Vec<u8>>());
+        Some((micros(turn.exchange.sent.into()), bins))
+    });
+    histograms.collect()
+}
+
+fn micros(since: Duration) -> u64 {
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// From the beginning of a visit to a time within it, which is given in whole microseconds.
+fn since(visit: &Visit, at: Timestamp) -> u64 {
+    u64::try_from(at.duration_since(visit.started_at).as_micros()).unwrap_or_default()
+}
+
 impl Node {
     /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        if !reading.visit.purpose.describes() {
-            return;
-        }
-        let at = reading.visit.started_at;
-        for turn in reading.of_probe("C1") {
-            if let Some((height, header)) = proof::best(turn) {
-                self.told(height, Mark::of(header.block_hash().to_string().as_bytes()), at);
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        let at = |since| visited.started_at.checked_add(Duration::from_micros(since)).ok();
+        for (height, block, since) in &note.tips {
+            if let Some(at) = at(*since) {
+                self.told(*height, *block, at);
             }
         }
-        if reading.visit.purpose == Purpose::Watch {
-            for seen in watch::tips(reading.visit) {
-                self.told(seen.tip.height, Mark::of(seen.tip.hash.as_bytes()), seen.at);
+        if let Some(Estimates { samples, evidence }) = &note.estimates {
+            for (since, feerates) in samples {
+                if let Some(at) = at(*since) {
+                    self.estimated(at, feerates, *evidence);
+                }
             }
         }
-        self.estimates(reading);
-        self.histogram(reading);
-        self.relay_fee = relay_fee(reading).or(self.relay_fee);
+        for (since, bins) in &note.histograms {
+            if let Some(at) = at(*since) {
+                self.histogram(at, *bins);
+            }
+        }
+        self.relay_fee = note.relay_fee.or(self.relay_fee);
     }
 
     fn told(&mut self, height: u32, block: Mark, at: Timestamp) {
@@ -116,33 +210,10 @@ impl Node {
         self.tips.iter().rev().find(|told| told.at <= at).map(|told| told.block)
     }
 
-    fn estimates(&mut self, reading: &Reading<'_>) {
-        let mut asked = reading.of_probe("F1").peekable();
-        let Some(first) = asked.peek().copied() else { return };
-        if reading.visit.purpose == Purpose::Watch {
-            for sample in watch::samples(reading.visit) {
-                let fees = sample
-                    .fees
-                    .iter()
-                    .map(|fee| (fee.target, fee.feerate.and_then(|rate| u32::try_from(rate).ok())));
-                self.estimated(sample.at, &feerates(fees), first);
-            }
-            return;
-        }
-        let fees = asked.filter_map(|turn| {
-            let [target]: [u32; 1] = turn.params()?;
-            Some((target, turn.result().and_then(satoshis)))
-        });
-        let sent = Duration::from(first.exchange.sent);
-        if let Ok(at) = reading.visit.started_at.checked_add(sent) {
-            self.estimated(at, &feerates(fees), first);
-        }
-    }
-
     /// Of a block the first estimates are kept, or the first that are complete.
-    fn estimated(&mut self, at: Timestamp, feerates: &[Option<u32>; TARGETS.len()], turn: &Turn<'_>) {
+    fn estimated(&mut self, at: Timestamp, feerates: &Feerates, evidence: Digest) {
         let Some(block) = self.best_at(at) else { return };
-        let vector = || Vector { block, at, feerates: *feerates, evidence: turn.digest() };
+        let vector = || Vector { block, at, feerates: *feerates, evidence };
         match self.vectors.iter_mut().rev().find(|known| known.block == block) {
             Some(known) if !known.is_complete() && feerates.iter().all(Option::is_some) => *known = vector(),
             Some(_) => {}
@@ -156,23 +227,16 @@ impl Node {
         }
     }
 
-    fn histogram(&mut self, reading: &Reading<'_>) {
-        for turn in reading.of_probe("F2") {
-            let bins = turn.result::<Vec<(f64, f64)>>().filter(|bins| bins.len() >= BINS);
-            let sent = Duration::from(turn.exchange.sent);
-            let at = reading.visit.started_at.checked_add(sent).ok();
-            let (Some(bins), Some(block)) = (bins, at.and_then(|at| self.best_at(at))) else { continue };
-            let numbers = bins.iter().flat_map(|(rate, size)| [rate.to_le_bytes(), size.to_le_bytes()]);
-            let bins = Mark::of(&numbers.flatten().collect::<Vec<u8>>());
-            let histogram = Histogram { block, bins };
-            if self.histograms.contains(&histogram) {
-                continue;
-            }
-            if self.histograms.len() == MAX_HISTOGRAMS {
-                self.histograms.remove(0);
-            }
-            self.histograms.push(histogram);
+    fn histogram(&mut self, at: Timestamp, bins: Mark) {
+        let Some(block) = self.best_at(at) else { return };
+        let histogram = Histogram { block, bins };
+        if self.histograms.contains(&histogram) {
+            return;
         }
+        if self.histograms.len() == MAX_HISTOGRAMS {
+            self.histograms.remove(0);
+        }
+        self.histograms.push(histogram);
     }
 }
 
@@ -208,7 +272,7 @@ fn stands_out(rates: &[u32]) -> bool {
 }
 
 /// Estimates in the order of [`TARGETS`].
-fn feerates(fees: impl Iterator<Item = (u32, Option<u32>)>) -> [Option<u32>; TARGETS.len()] {
+fn feerates(fees: impl Iterator<Item = (u32, Option<u32>)>) -> Feerates {
     let mut feerates = [None; TARGETS.len()];
     for (target, feerate) in fees {
         if let Some(place) = TARGETS.iter().position(|known| *known == target) {
@@ -245,7 +309,7 @@ mod tests {
 
     fn node(visits: &[model::Visit]) -> Node {
         let mut node = Node::default();
-        fold(visits, |reading| node.take(reading));
+        fold(visits, |visited, reading| node.take(visited, &Note::of(reading)));
         node
     }
 
@@ -294,6 +358,21 @@ mod tests {
             (0..200).map(|n| fees("tcp://a.example:50001", i64::from(n), n, &[n; 8])).collect();
         let node = node(&visits);
         assert_eq!((node.tips.len(), node.vectors.len()), (MAX_TIPS, MAX_VECTORS));
+    }
+
+    #[test]
+    fn of_many_blocks_in_one_visit_the_last_are_remembered_whatever_was_told_of_before() {
+        let told = |heights: std::ops::RangeInclusive<u32>| {
+            let said: Vec<_> =
+                heights.map(|n| format!(r#"{{"height":{n},"hex":"{}"}}"#, header(n))).collect();
+            let said: Vec<_> = said.iter().flat_map(|best| [("C1", &**best); 2]).collect();
+            answers("tcp://a.example:50001", 0, &said)
+        };
+        let last: Vec<_> = (13..=60).collect();
+        for before in [11, 12, 13, 60] {
+            let node = node(&[told(before..=before), told(0..=60)]);
+            assert_eq!(node.tips.iter().map(|told| told.height).collect::<Vec<_>>(), last, "{before}");
+        }
     }
 
     proptest! {

@@ -5,16 +5,15 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU16,
-    sync::OnceLock,
 };
 
-use electrum::{Host, Transport, message::Answer, text::printable};
-use model::{Exchange, Outcome, Purpose, finding::Digest};
-use serde::{Deserialize, de::IgnoredAny};
+use electrum::{Host, Transport, text::printable};
+use model::{Outcome, Purpose, finding::Digest};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::spans::Spans;
-use crate::{mark::Mark, reading::Reading};
+use super::spans::{Look, Spans};
+use crate::{mark::Mark, notes::Visited, reading::Reading};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 3;
@@ -28,8 +27,6 @@ const MAX_TELLERS: usize = 32;
 /// Peers that are kept of a list, and rows that are looked at.
 const MAX_PEERS: usize = 128;
 const MAX_ROWS: usize = 1_024;
-/// Longest answer that is kept until it is known to be the latest, in bytes: a list of a hundred peers.
-const LONGEST_UNREAD: usize = 8 << 10;
 
 /// Where a server is, who tells of it, and whom it names.
 #[derive(Clone, Debug, Default)]
@@ -50,112 +47,124 @@ pub struct Place {
     pub peers: Option<Peers>,
 }
 
-/// The servers that a server named in one answer. Only the latest answer counts, so that none is read before it is looked
-/// at.
-#[derive(Clone, Debug)]
+/// The servers that a server named in one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peers {
-    told: Option<Box<Exchange>>,
-    read: OnceLock<Named>,
-}
-
-#[derive(Clone, Debug)]
-struct Named {
     hosts: Box<[Mark]>,
     evidence: Digest,
 }
 
-impl Peers {
-    /// What an exchange tells whose answer is a list.
-    fn of(exchange: &Exchange) -> Self {
-        let length = exchange.answer.as_ref().map_or(0, |answer| answer.response.bytes().len());
-        if length > LONGEST_UNREAD {
-            return Self { told: None, read: Named::of(exchange).into() };
-        }
-        Self { told: Some(Box::new(exchange.clone())), read: OnceLock::new() }
-    }
+/// Where a server was at one visit, who had told of it, and whom it named.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Who told of it, each once.
+    tellers: Box<[Mark]>,
+    addresses: Option<Look<Box<[IpAddr]>>>,
+    /// The address at which it answered.
+    dialled: Option<IpAddr>,
+    /// What that address calls itself, where it answered; printable.
+    pointer: Option<Box<str>>,
+    peers: Option<Peers>,
+}
 
+impl Peers {
     /// Their hosts, by [`Mark::of_host`], in order; at most 128.
     #[must_use]
     pub fn hosts(&self) -> &[Mark] {
-        self.named().map_or(&[], |named| &named.hosts)
+        &self.hosts
     }
 
     /// The answer.
     #[must_use]
-    pub fn evidence(&self) -> Option<Digest> {
-        self.named().map(|named| named.evidence)
+    pub fn evidence(&self) -> Digest {
+        self.evidence
     }
 
-    fn named(&self) -> Option<&Named> {
-        match &self.told {
-            Some(told) => Some(self.read.get_or_init(|| Named::of(told))),
-            None => self.read.get(),
-        }
-    }
-
-    /// Reads the answer and forgets it: nothing else is said by it.
-    fn settle(&mut self) {
-        self.named();
-        self.told = None;
+    /// The first list that a visit was given.
+    fn of(reading: &Reading<'_>) -> Option<Self> {
+        let (text, turn) = reading.said("M4").filter(|(text, _)| text.starts_with('['))?;
+        Some(Self { hosts: peers(text).unwrap_or_default(), evidence: turn.digest() })
     }
 }
 
-impl Named {
-    fn of(exchange: &Exchange) -> Self {
-        let answer = exchange.answer.as_ref().and_then(|answer| Answer::read(answer.response.bytes()));
-        let hosts = match answer {
-            Some(Answer::Result(text)) => peers(text).unwrap_or_default(),
-            _ => Box::default(),
+impl Note {
+    /// The visit that is read is the one that is told of: it is the evidence of where a name led.
+    pub(crate) fn of(reading: &Reading<'_>, visited: &Visited) -> Self {
+        let visit = reading.visit;
+        let before = Self {
+            tellers: tellers(&visit.learnt_from),
+            addresses: addresses(&visit.resolution.addresses, visited.digest),
+            ..Self::default()
         };
-        Self { hosts, evidence: Digest::of_exchange(exchange) }
+        if visit.outcome != Outcome::Answered {
+            return before;
+        }
+        // Twins go to addresses that are not the usual ones.
+        let peer = visit.peer.filter(|_| !matches!(visit.purpose, Purpose::Twin(_)));
+        let pointer = visit.resolution.pointer.as_deref();
+        Self {
+            dialled: peer.map(|peer| peer.ip().to_canonical()),
+            pointer: pointer.map(|pointer| printable(pointer, 253).into()),
+            peers: Peers::of(reading),
+            ..before
+        }
     }
+}
+
+/// The first tellers by their marks: no more than there is ever room for.
+fn tellers(learnt_from: &[String]) -> Box<[Mark]> {
+    let mut tellers: Vec<Mark> = Vec::new();
+    for teller in learnt_from {
+        if tellers.len() == MAX_TELLERS {
+            break;
+        }
+        let teller = Mark::of(teller.as_bytes());
+        if !tellers.contains(&teller) {
+            tellers.push(teller);
+        }
+    }
+    tellers.into()
+}
+
+fn addresses(led: &BTreeSet<IpAddr>, evidence: Digest) -> Option<Look<Box<[IpAddr]>>> {
+    let addresses = || led.iter().take(MAX_ADDRESSES);
+    let bytes: Vec<u8> = addresses().flat_map(|ip| ip.to_string().into_bytes()).collect();
+    (!led.is_empty()).then(|| Look::at(&bytes, || Some((addresses().copied().collect(), evidence))))
 }
 
 impl Place {
     /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let visit = reading.visit;
-        for teller in &visit.learnt_from {
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        for teller in &note.tellers {
             if self.tellers.len() == MAX_TELLERS {
                 break;
             }
-            self.tellers.insert(Mark::of(teller.as_bytes()));
+            self.tellers.insert(*teller);
         }
-        if !visit.resolution.addresses.is_empty() {
-            let addresses = || visit.resolution.addresses.iter().take(MAX_ADDRESSES);
-            let bytes: Vec<u8> = addresses().flat_map(|ip| ip.to_string().into_bytes()).collect();
-            self.addresses.see(Mark::of(&bytes), visit.started_at, || {
-                Some((addresses().copied().collect(), Digest::of_visit(visit).ok()?))
-            });
+        if let Some(addresses) = &note.addresses {
+            self.addresses.see(addresses, visited.started_at);
         }
-        if visit.outcome != Outcome::Answered {
+        if visited.outcome != Outcome::Answered {
             return;
         }
         if self.answered.len() < MAX_ENDPOINTS {
-            self.answered.insert((visit.endpoint.transport, visit.endpoint.port));
+            self.answered.insert((visited.endpoint.transport, visited.endpoint.port));
         }
-        // Twins go to addresses that are not the usual ones.
-        if let Some(peer) = visit.peer.filter(|_| !matches!(visit.purpose, Purpose::Twin(_))) {
-            let ip = peer.ip().to_canonical();
+        if let Some(ip) = note.dialled {
             self.moved |= self.dialled.is_some_and(|before| before != ip);
             self.dialled = Some(ip);
         }
-        if let Some(pointer) = &visit.resolution.pointer
-            && self.pointer.as_deref() != Some(pointer)
-        {
-            self.pointer = Some(printable(pointer, 253).into());
+        if note.pointer.is_some() && self.pointer != note.pointer {
+            self.pointer.clone_from(&note.pointer);
         }
-        if let Some((text, turn)) = reading.said("M4")
-            && text.starts_with('[')
-        {
-            self.peers = Some(Peers::of(turn.exchange));
-        }
-    }
-
-    /// Reads what was left for when all visits are taken in, which costs less memory from then on. More may come.
-    pub fn settle(&mut self) {
-        if let Some(peers) = &mut self.peers {
-            peers.settle();
+        match (&mut self.peers, &note.peers) {
+            (Some(peers), Some(latest)) => {
+                // Lists are often equally long, and then the room is there already.
+                peers.hosts.clone_from(&latest.hosts);
+                peers.evidence = latest.evidence;
+            }
+            (peers @ None, Some(latest)) => *peers = Some(latest.clone()),
+            (_, None) => {}
         }
     }
 }
@@ -201,7 +210,7 @@ mod tests {
 
     fn place(visits: &[model::Visit]) -> Place {
         let mut place = Place::default();
-        fold(visits, |reading| place.take(reading));
+        fold(visits, |visited, reading| place.take(visited, &Note::of(reading, visited)));
         place
     }
 
@@ -219,20 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_the_same_whenever_it_is_read() {
-        for rows in [0, 1, 60, 300] {
+    fn a_list_is_kept_with_its_answer_and_bounded() {
+        let told = |rows: usize| {
             let list: Vec<_> = (0..rows).map(|n| ("", format!("h{n}.example"), ["s50002"])).collect();
             let list = serde_json::to_string(&list).expect("writes");
-            let visit = answers("tcp://a.example:50001", 0, &[("M4", &list)]);
-            let mut place = place(std::slice::from_ref(&visit));
-            let later = place.peers.clone().expect("peers");
-            place.settle();
-            let settled = place.peers.expect("peers");
-            assert!(settled.told.is_none(), "{rows}");
-            assert_eq!(settled.hosts(), later.hosts(), "{rows}");
-            assert_eq!(settled.hosts().len(), rows.min(MAX_PEERS));
-            assert_eq!(settled.evidence(), later.evidence());
-            assert_eq!(settled.evidence(), visit.exchanges.last().map(Digest::of_exchange));
+            answers("tcp://a.example:50001", 0, &[("M4", &list)])
+        };
+        let visits = [0, 1, 60, 300, 200, 2].map(told);
+        for (number, rows) in [0, 1, 60, 300, 200, 2].into_iter().enumerate() {
+            let peers = place(&visits[..=number]).peers.expect("peers");
+            assert_eq!(peers.hosts().len(), rows.min(MAX_PEERS));
+            assert_eq!(Some(peers.evidence()), visits[number].exchanges.last().map(Digest::of_exchange));
+            assert_eq!(place(&visits[number..=number]).peers, Some(peers), "the latest alone");
         }
     }
 

@@ -2,6 +2,7 @@
 //! (E11).
 
 use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     proof::{self, Step},
@@ -21,7 +22,7 @@ pub struct Refusals {
 }
 
 /// An answer to a transaction that no node can take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// What is wrong with it; none where it is a refusal as it should be.
     pub failure: Option<Step>,
@@ -29,14 +30,29 @@ pub struct Refusal {
     pub evidence: Digest,
 }
 
-impl Refusals {
-    /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
+/// What one visit was told, the last time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    ours: Option<Refusal>,
+    disguised: Option<Refusal>,
+}
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
         let told = |probe| reading.of_probe(probe).filter_map(Refusal::of).last();
-        self.ours = told("E10").or(self.ours.take());
+        Self { ours: told("E10"), disguised: told("E11") }
+    }
+}
+
+impl Refusals {
+    /// Takes in what a visit was told.
+    pub fn take(&mut self, note: &Note) {
+        if note.ours.is_some() {
+            self.ours.clone_from(&note.ours);
+        }
         let was_wrong = self.disguised.as_ref().is_some_and(|refusal| refusal.failure.is_some());
-        if !was_wrong {
-            self.disguised = told("E11").or(self.disguised.take());
+        if !was_wrong && note.disguised.is_some() {
+            self.disguised.clone_from(&note.disguised);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Which software speaks. Evidence is kept for each thing that the host called itself, since another name may be
 //! another program.
 
+use electrum::text::printable;
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     identify::{Evidence, Knowledge, observe},
+    notes::Visited,
     reading::Reading,
 };
 
@@ -43,32 +46,61 @@ pub struct Era {
     most: usize,
 }
 
-impl Software {
-    /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>, knowledge: &Knowledge) {
+/// How a host spoke in one visit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note(Option<Spoke>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Spoke {
+    /// What it called itself, and the exchange in which it did; printable.
+    claimed: Option<(String, Digest)>,
+    evidence: Evidence,
+    /// Whether as much was asked as is mostly.
+    is_usual: bool,
+    exchanges: usize,
+}
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>, knowledge: &Knowledge) -> Self {
         if reading.turns.iter().all(|turn| turn.answer().is_none()) {
-            return;
+            return Self::default();
         }
-        let greeting =
-            reading.of_probe("H1").find_map(|turn| Some((turn, turn.result::<(String, String)>()?.0)));
-        let claimed = greeting.as_ref().map(|(_, name)| electrum::text::printable(name, 200));
-        let renamed = claimed.is_some() && self.eras.last().is_none_or(|era| era.claimed != claimed);
+        let claimed = reading
+            .of_probe("H1")
+            .find_map(|turn| Some((printable(&turn.result::<(String, String)>()?.0, 200), turn.digest())));
+        Self(Some(Spoke {
+            claimed,
+            evidence: knowledge.weigh(&observe(reading.visit)),
+            is_usual: matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch | Purpose::Twin(_)),
+            exchanges: reading.turns.len(),
+        }))
+    }
+}
+
+impl Software {
+    /// Takes in what a visit shows.
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        let Some(spoke) = &note.0 else { return };
+        let claimed = spoke.claimed.as_ref().map(|(name, _)| name);
+        let renamed = claimed.is_some() && self.eras.last().is_none_or(|era| era.claimed.as_ref() != claimed);
         if renamed || self.eras.is_empty() {
             if self.eras.len() == MOST_ERAS {
                 self.eras.remove(0);
             }
+            // Mostly it stays at one, for each of many hosts.
+            self.eras.reserve_exact(1);
             self.eras.push(Era {
-                claimed,
-                since: reading.visit.started_at,
+                claimed: claimed.cloned(),
+                since: visited.started_at,
                 evidence: Evidence::default(),
                 visits: 0,
                 unusual: 0,
-                witnesses: greeting.iter().map(|(turn, _)| turn.digest()).collect(),
+                witnesses: spoke.claimed.iter().map(|(_, digest)| *digest).collect(),
                 most: 0,
             });
         }
         if let Some(era) = self.eras.last_mut() {
-            era.take(reading, knowledge);
+            era.take(visited, spoke);
         }
     }
 
@@ -80,23 +112,20 @@ impl Software {
 }
 
 impl Era {
-    fn take(&mut self, reading: &Reading<'_>, knowledge: &Knowledge) {
+    fn take(&mut self, visited: &Visited, spoke: &Spoke) {
         self.visits = self.visits.saturating_add(1);
-        let is_usual = matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch | Purpose::Twin(_));
-        self.unusual = self.unusual.saturating_add(u32::from(!is_usual));
+        self.unusual = self.unusual.saturating_add(u32::from(!spoke.is_usual));
         // The first, the fourth, the sixteenth.
         let is_read = (self.visits.is_power_of_two() && self.visits.trailing_zeros().is_multiple_of(2))
-            || (!is_usual && self.unusual <= ALL_READ);
+            || (!spoke.is_usual && self.unusual <= ALL_READ);
         if !is_read {
             return;
         }
-        self.evidence.extend(knowledge.weigh(&observe(reading.visit)));
-        if reading.turns.len() > self.most
-            && let Ok(digest) = Digest::of_visit(reading.visit)
-        {
+        self.evidence.extend(&spoke.evidence);
+        if spoke.exchanges > self.most {
             self.witnesses.truncate(1);
-            self.witnesses.push(digest);
-            self.most = reading.turns.len();
+            self.witnesses.push(visited.digest);
+            self.most = spoke.exchanges;
         }
     }
 }

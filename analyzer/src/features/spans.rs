@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::mark::Mark;
 
@@ -26,6 +27,21 @@ pub struct Span<T> {
     said: Mark,
 }
 
+/// What one visit showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look<T> {
+    said: Mark,
+    /// What it is read as, and from which exchange or certificate; none where it cannot be read.
+    read: Option<(T, Digest)>,
+}
+
+impl<T> Look<T> {
+    /// At something that is the same as long as these bytes are.
+    pub fn at(bytes: &[u8], read: impl FnOnce() -> Option<(T, Digest)>) -> Self {
+        Self { said: Mark::of(bytes), read: read() }
+    }
+}
+
 impl<T> Default for Spans<T> {
     fn default() -> Self {
         Self { kept: Vec::new(), changes: 0 }
@@ -36,23 +52,25 @@ impl<T> Spans<T> {
     /// Spans that are kept.
     pub const MOST: usize = 8;
 
-    /// Takes in what was said, which is read only if it was not said the last time. What cannot be read is passed
-    /// over.
-    pub fn see(&mut self, said: Mark, at: Timestamp, read: impl FnOnce() -> Option<(T, Digest)>) {
+    /// Takes in what a visit showed. What cannot be read is passed over.
+    pub fn see(&mut self, look: &Look<T>, at: Timestamp)
+    where
+        T: Clone,
+    {
         if let Some(latest) = self.kept.last_mut()
-            && latest.said == said
+            && latest.said == look.said
         {
             latest.last = at;
             return;
         }
-        let Some((value, evidence)) = read() else { return };
+        let Some((value, evidence)) = look.read.clone() else { return };
         self.changes += u32::from(!self.kept.is_empty());
         if self.kept.len() == Self::MOST {
             self.kept.remove(0);
         }
         // Mostly it stays at one, for each of many hosts.
         self.kept.reserve_exact(1);
-        self.kept.push(Span { value, first: at, last: at, evidence, said });
+        self.kept.push(Span { value, first: at, last: at, evidence, said: look.said });
     }
 
     /// The latest.
@@ -87,17 +105,15 @@ mod tests {
         let mut spans = Spans::default();
         for (second, text) in ["a", "a", "b", "?", "a"].into_iter().enumerate() {
             let at = Timestamp::from_second(second as i64).expect("a time");
-            spans.see(Mark::of(text.as_bytes()), at, || {
-                (text != "?").then(|| (text, Digest::of_bytes(text.as_bytes())))
-            });
+            let read = || (text != "?").then(|| (text, Digest::of_bytes(text.as_bytes())));
+            spans.see(&Look::at(text.as_bytes(), read), at);
         }
         let kept: Vec<_> = spans.iter().map(|s| (s.value, s.first.as_second(), s.last.as_second())).collect();
         assert_eq!(kept, [("a", 0, 1), ("b", 2, 2), ("a", 4, 4)]);
         assert_eq!((spans.changes(), spans.turns().count()), (2, 2));
         for number in 0..100_u32 {
-            spans.see(Mark::of(&number.to_le_bytes()), Timestamp::UNIX_EPOCH, || {
-                Some(("x", Digest::of_bytes(b"")))
-            });
+            let look = Look::at(&number.to_le_bytes(), || Some(("x", Digest::of_bytes(b""))));
+            spans.see(&look, Timestamp::UNIX_EPOCH);
         }
         assert_eq!((spans.iter().len(), spans.changes()), (Spans::<&str>::MOST, 102));
     }

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use model::{Seconds, finding::Digest};
+use serde::{Deserialize, Serialize};
 
-use crate::reading::{Reading, Turn};
+use crate::{
+    notes::Visited,
+    reading::{Reading, Turn},
+};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
@@ -49,59 +53,100 @@ pub struct Lags {
     pub evidence: Vec<Digest>,
 }
 
+/// How long answers of one visit took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// From the greeting to the first byte of its answer, in microseconds, and the exchange as in [`Lag`].
+    greeting: Option<(u64, Option<Digest>)>,
+    unseen: Option<Lag>,
+    search: Option<Lag>,
+    /// By the place of the probe in [`TYPES`].
+    types: Box<[(u8, Lag)]>,
+}
+
+/// A difference of time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Lag {
+    millis: i32,
+    /// The exchange that shows it, where there is a difference.
+    evidence: Option<Digest>,
+}
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
+        let greeting = reading.of_probe("H1").find_map(|turn| {
+            let took = turn.took()?;
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            Some((micros, Lag::of(millis(took), turn).evidence))
+        });
+        // Who pads answers collects them: what comes late came too late for a write, whatever was asked.
+        let (search, types) =
+            if reading.is_padded() { Default::default() } else { (search(reading), types(reading)) };
+        Self { greeting, unseen: unseen(reading), search, types }
+    }
+}
+
+impl Lag {
+    fn of(millis: i32, turn: &Turn<'_>) -> Self {
+        Self { millis, evidence: (millis > 0).then(|| turn.digest()) }
+    }
+}
+
+fn unseen(reading: &Reading<'_>) -> Option<Lag> {
+    // Asked one by one, after a rest where the server writes once a second.
+    let mut asked = reading.of_probe("S13");
+    let first = asked.next()?;
+    let later: Vec<Duration> = asked.map(Turn::took).collect::<Option<_>>()?;
+    Some(Lag::of(millis(first.took()?) - millis(later.into_iter().max()?), first))
+}
+
+fn search(reading: &Reading<'_>) -> Option<Lag> {
+    let search: Vec<Duration> = reading.of_probe("S12").filter_map(Turn::took).collect();
+    let sent = |turn: &Turn<'_>| turn.exchange.sent;
+    let last = reading.of_probe("S12").filter(|turn| turn.took().is_some()).last()?;
+    let others = reading
+        .turns
+        .iter()
+        .filter(|turn| turn.exchange.probe != "S12" && turn.script().is_some() && sent(turn) == sent(last));
+    let others: Vec<Duration> = others.filter_map(Turn::took).collect();
+    Some(Lag::of(millis(median(search)?) - millis(median(others)?), last))
+}
+
+/// Compares what was asked in one write: of several the one that asks about most types.
+fn types(reading: &Reading<'_>) -> Box<[(u8, Lag)]> {
+    let asked = TYPES.map(|probe| reading.of_probe(probe).next().map(|turn| turn.exchange.sent));
+    let together = |write: &Seconds| asked.iter().flatten().filter(|sent| *sent == write).count();
+    let Some(write) = asked.iter().flatten().max_by_key(|write| together(write)) else {
+        return Box::default();
+    };
+    let lags = (0..).zip(TYPES).filter_map(|(kind, probe)| {
+        let turns = reading.of_probe(probe).filter(|turn| turn.exchange.sent == *write);
+        let slowest = turns.filter_map(|turn| Some((turn.took()?, turn))).max_by_key(|(took, _)| *took);
+        slowest.map(|(took, turn)| (kind, Lag::of(millis(took), turn)))
+    });
+    lags.collect()
+}
+
 impl Timing {
     /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let greeting = reading.of_probe("H1").find_map(|turn| Some((turn.took()?, turn)));
-        if let Some((took, turn)) = greeting {
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        if let Some((micros, evidence)) = note.greeting {
+            let took = Duration::from_micros(micros);
             self.latency.add(took);
-            self.greeting.add(millis(took), turn);
-            let connect = reading.visit.timings.connect.map(Duration::from).unwrap_or_default();
+            self.greeting.add(Lag { millis: millis(took), evidence });
+            let connect = visited.connect.map(Duration::from).unwrap_or_default();
             let overhead = took.saturating_sub(connect);
             self.overhead = Some(self.overhead.map_or(overhead, |least| least.min(overhead)));
         }
-        self.take_unseen(reading);
-        // Who pads answers collects them: what comes late came too late for a write, whatever was asked.
-        if !reading.is_padded() {
-            self.take_search(reading);
-            self.take_types(reading);
+        if let Some(lag) = note.unseen {
+            self.unseen.add(lag);
         }
-    }
-
-    fn take_unseen(&mut self, reading: &Reading<'_>) {
-        // Asked one by one, after a rest where the server writes once a second.
-        let mut asked = reading.of_probe("S13");
-        let Some(first) = asked.next() else { return };
-        let later: Option<Vec<Duration>> = asked.map(Turn::took).collect();
-        let Some(took) = first.took() else { return };
-        if let Some(slowest) = later.and_then(|later| later.into_iter().max()) {
-            self.unseen.add(millis(took) - millis(slowest), first);
+        if let Some(lag) = note.search {
+            self.search.add(lag);
         }
-    }
-
-    fn take_search(&mut self, reading: &Reading<'_>) {
-        let search: Vec<Duration> = reading.of_probe("S12").filter_map(Turn::took).collect();
-        let sent = |turn: &Turn<'_>| turn.exchange.sent;
-        let Some(last) = reading.of_probe("S12").filter(|turn| turn.took().is_some()).last() else { return };
-        let others = reading.turns.iter().filter(|turn| {
-            turn.exchange.probe != "S12" && turn.script().is_some() && sent(turn) == sent(last)
-        });
-        let others: Vec<Duration> = others.filter_map(Turn::took).collect();
-        if let (Some(search), Some(others)) = (median(search), median(others)) {
-            self.search.add(millis(search) - millis(others), last);
-        }
-    }
-
-    /// Compares what was asked in one write: of several the one that asks about most types.
-    fn take_types(&mut self, reading: &Reading<'_>) {
-        let asked = TYPES.map(|probe| reading.of_probe(probe).next().map(|turn| turn.exchange.sent));
-        let together = |write: &Seconds| asked.iter().flatten().filter(|sent| *sent == write).count();
-        let Some(write) = asked.iter().flatten().max_by_key(|write| together(write)) else { return };
-        for (probe, lags) in TYPES.iter().zip(&mut self.types) {
-            let turns = reading.of_probe(probe).filter(|turn| turn.exchange.sent == *write);
-            let slowest = turns.filter_map(|turn| Some((turn.took()?, turn))).max_by_key(|(took, _)| *took);
-            if let Some((took, turn)) = slowest {
-                lags.add(millis(took), turn);
+        for (kind, lag) in &note.types {
+            if let Some(lags) = self.types.get_mut(usize::from(*kind)) {
+                lags.add(*lag);
             }
         }
     }
@@ -141,12 +186,12 @@ fn step(took: Duration) -> u8 {
 }
 
 impl Lags {
-    fn add(&mut self, millis: i32, turn: &Turn<'_>) {
+    fn add(&mut self, lag: Lag) {
         if self.millis.len() < MOST {
-            self.millis.push(millis);
+            self.millis.push(lag.millis);
         }
-        if millis > 0 && self.evidence.len() < MOST_EVIDENCE {
-            self.evidence.push(turn.digest());
+        if self.evidence.len() < MOST_EVIDENCE {
+            self.evidence.extend(lag.evidence);
         }
     }
 
@@ -195,7 +240,7 @@ mod tests {
         let mut visit = light("tcp://192.0.2.1:50001", 0);
         visit.exchanges = exchanges;
         let mut timing = Timing::default();
-        fold(&[visit], |reading| timing.take(reading));
+        fold(&[visit], |visited, reading| timing.take(visited, &Note::of(reading)));
         timing
     }
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use electrum::{Endpoint, Host, tls};
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest};
+use serde::{Deserialize, Serialize};
 
-use super::spans::Spans;
-use crate::{mark::Mark, reading::Reading};
+use super::spans::{Look, Spans};
+use crate::{mark::Mark, notes::Visited, reading::Reading};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
@@ -30,7 +31,7 @@ pub struct Tls {
 }
 
 /// What a certificate says of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
     /// SHA-256 of its public key.
     pub key: Digest,
@@ -41,8 +42,10 @@ pub struct Leaf {
     /// Its number, in hex.
     pub serial: Box<str>,
     /// The first second of its validity.
+    #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
     pub not_before: Timestamp,
     /// The last second of its validity.
+    #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
     pub not_after: Timestamp,
     /// Whether subject and issuer are one name.
     pub self_signed: bool,
@@ -57,6 +60,19 @@ pub struct Shown {
     pub at: Timestamp,
     /// The visit, where it was taken.
     pub evidence: Option<Digest>,
+}
+
+/// What a server showed when it shook hands once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Whether it proved to hold the key of its certificate.
+    proven: bool,
+    /// Its certificate, where it did.
+    leaf: Option<Look<Leaf>>,
+    /// The unusual hello that the visit was for, and the answer.
+    stack: Option<(tls::Hello, Mark)>,
+    /// Whose ticket the visit was for, and whether it was taken.
+    ticket: Option<(Endpoint, bool)>,
 }
 
 impl Leaf {
@@ -80,43 +96,55 @@ impl Leaf {
     }
 }
 
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
+        let visit = reading.visit;
+        let stack = match (&visit.purpose, &visit.tls_stack) {
+            (Purpose::TlsStack { hello }, Some(answer)) => {
+                serde_json::to_vec(answer).ok().map(|text| (*hello, Mark::of(&text)))
+            }
+            _ => None,
+        };
+        let ticket = match (&visit.purpose, visit.redemption) {
+            (Purpose::Resumption { from }, Some(tls::Redemption::Resumed)) => Some((from.clone(), true)),
+            (Purpose::Resumption { from }, Some(tls::Redemption::Refused)) => Some((from.clone(), false)),
+            _ => None,
+        };
+        let facts = visit.tls.as_ref().filter(|facts| facts.key_proven);
+        let leaf = facts.and_then(|facts| facts.chain.first()).map(|der| {
+            Look::at(der.as_ref(), || {
+                let leaf = Leaf::of(&tls::describe(der.as_ref()).ok()?)?;
+                Some((leaf, Digest::of_bytes(der.as_ref())))
+            })
+        });
+        Self { proven: facts.is_some(), leaf, stack, ticket }
+    }
+}
+
 impl Tls {
     /// Takes in a visit.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let visit = reading.visit;
-        match (&visit.purpose, &visit.tls_stack, visit.redemption) {
-            (Purpose::TlsStack { hello }, Some(answer), _) => {
-                if let Ok(text) = serde_json::to_vec(answer) {
-                    self.stack.insert(name(*hello), Mark::of(&text));
-                }
-            }
-            (Purpose::Resumption { from }, _, Some(redemption)) => self.shown(reading, from, redemption),
-            _ => {}
+    pub fn take(&mut self, visited: &Visited, note: &Note) {
+        if let Some((hello, answer)) = note.stack {
+            self.stack.insert(name(hello), answer);
         }
-        let Some(facts) = visit.tls.as_ref().filter(|facts| facts.key_proven) else { return };
-        if let Some(version) =
-            facts.version.as_deref().filter(|version| self.version.as_deref() != Some(version))
-        {
-            self.version = Some(version.into());
+        if let Some((from, taken)) = &note.ticket {
+            self.shown(visited, from, *taken);
         }
-        let Some(der) = facts.chain.first() else { return };
-        self.leaves.see(Mark::of(der.as_ref()), visit.started_at, || {
-            let leaf = Leaf::of(&tls::describe(der.as_ref()).ok()?)?;
-            Some((leaf, Digest::of_bytes(der.as_ref())))
-        });
+        if note.proven && visited.tls_version.is_some() && self.version != visited.tls_version {
+            self.version.clone_from(&visited.tls_version);
+        }
+        if let Some(leaf) = &note.leaf {
+            self.leaves.see(leaf, visited.started_at);
+        }
     }
 
-    fn shown(&mut self, reading: &Reading<'_>, from: &Endpoint, redemption: tls::Redemption) {
-        let taken = match redemption {
-            tls::Redemption::Resumed => true,
-            tls::Redemption::Refused => false,
-            tls::Redemption::NoTicket => return,
-        };
-        if self.tickets.len() == MAX_TICKETS && !self.tickets.contains_key(from) {
-            return;
+    fn shown(&mut self, visited: &Visited, from: &Endpoint, taken: bool) {
+        let shown = Shown { taken, at: visited.started_at, evidence: taken.then_some(visited.digest) };
+        if let Some(known) = self.tickets.get_mut(from) {
+            *known = shown;
+        } else if self.tickets.len() < MAX_TICKETS {
+            self.tickets.insert(from.clone(), shown);
         }
-        let evidence = taken.then(|| Digest::of_visit(reading.visit).ok()).flatten();
-        self.tickets.insert(from.clone(), Shown { taken, at: reading.visit.started_at, evidence });
     }
 }
 
@@ -149,7 +177,7 @@ mod tests {
 
     fn tls(visits: &[model::Visit]) -> Tls {
         let mut tls = Tls::default();
-        fold(visits, |reading| tls.take(reading));
+        fold(visits, |visited, reading| tls.take(visited, &Note::of(reading)));
         tls
     }
 

@@ -14,6 +14,7 @@ use model::{
     finding::Digest,
     purpose::{Arm, Factor, Twin},
 };
+use serde::{Deserialize, Serialize};
 
 use self::answers::Answers;
 pub use self::answers::{Class, Question};
@@ -49,16 +50,28 @@ pub struct Compared {
     pub evidence: Vec<Digest>,
 }
 
+/// What one visit of a series was told; nothing of a visit that is of none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Note(Option<Box<(Twin, Answers)>>);
+
+impl Note {
+    pub(crate) fn of(reading: &Reading<'_>) -> Self {
+        let Purpose::Twin(twin) = &reading.visit.purpose else { return Self::default() };
+        Self(Some(Box::new((twin.clone(), Answers::of(reading)))))
+    }
+}
+
 impl Twins {
-    /// Takes in a visit. Visits come in the order of time.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let Purpose::Twin(twin) = &reading.visit.purpose else { return };
+    /// Takes in what a visit was told. Visits come in the order of time.
+    pub fn take(&mut self, note: &Note) {
+        let Some(visit) = &note.0 else { return };
+        let (twin, _) = &**visit;
         let belongs =
             |(other, _): &(Twin, Answers)| other.series == twin.series && other.factor == twin.factor;
         if !self.open.last().is_some_and(belongs) {
             self.open.clear();
         }
-        self.open.push((twin.clone(), Answers::of(reading)));
+        self.open.push((**visit).clone());
         if self.open.len() == Arm::ORDER.len() {
             let (arms, visits): (Vec<Arm>, Vec<Answers>) =
                 self.open.drain(..).map(|(twin, answers)| (twin.arm, answers)).unzip();
@@ -114,5 +127,21 @@ impl Pattern {
             (true, false) => Self::Apart,
             (false, _) => Self::Noisy,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hand_made::{World, visit};
+
+    #[test]
+    fn a_note_is_read_as_it_was_written() {
+        let twin = Twin { factor: Factor::SparrowName, arm: Arm::B, series: 1, place: 1 };
+        let visit = visit("192.0.2.1", 0, Purpose::Twin(twin.clone()), World::new().honest());
+        let note = Note::of(&Reading::of(&visit));
+        assert!(note.0.as_ref().is_some_and(|told| told.0 == twin));
+        let written = postcard::to_allocvec(&note).expect("writes");
+        assert_eq!(postcard::from_bytes(&written), Ok(note));
     }
 }

@@ -6,7 +6,7 @@ use electrum::Transport;
 use jiff::{SignedDuration, Timestamp};
 use model::{Outcome, finding::Digest};
 
-use crate::reading::Reading;
+use crate::notes::Visited;
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
@@ -71,22 +71,19 @@ impl Uptime {
     }
 
     /// Takes in a visit. Endpoints that never answered say nothing: anybody may have made them up.
-    pub fn take(&mut self, reading: &Reading<'_>) {
-        let visit = reading.visit;
-        let endpoint = (visit.endpoint.transport, visit.endpoint.port);
-        match visit.outcome {
+    pub fn take(&mut self, visited: &Visited) {
+        let endpoint = (visited.endpoint.transport, visited.endpoint.port);
+        match visited.outcome {
             Outcome::Answered => {
                 if self.alive.len() < MAX_ENDPOINTS {
                     self.alive.insert(endpoint);
                 }
-                self.rise(visit.started_at);
+                self.rise(visited.started_at);
             }
             Outcome::ConnectionRefused | Outcome::Unreachable | Outcome::TimedOut
-                if visit.purpose.describes() && self.alive.contains(&endpoint) =>
+                if visited.describes && self.alive.contains(&endpoint) =>
             {
-                if let Ok(digest) = Digest::of_visit(visit) {
-                    self.fall(visit.started_at, digest);
-                }
+                self.fall(visited.started_at, visited.digest);
             }
             _ => {}
         }
@@ -151,7 +148,7 @@ mod tests {
             visit(40, OWN, Outcome::TimedOut),
             visit(50, OWN, Outcome::Answered),
         ];
-        fold(&visits, |reading| uptime.take(reading));
+        fold(&visits, |visited, _| uptime.take(visited));
         let [outage] = uptime.outages[..] else { panic!("{:?}", uptime.outages) };
         assert_eq!((outage.last_up, outage.first_down, outage.last_down), (at(20), at(30), at(40)));
         assert_eq!((outage.first_up, outage.visits, uptime.up, uptime.down), (Some(at(50)), 2, 3, 2));
@@ -164,7 +161,7 @@ mod tests {
         let outcomes = [Outcome::Answered, Outcome::Unreachable];
         let visits: Vec<_> =
             (0..100).map(|n| visit(n, "tcp://a.example:50001", outcomes[usize::from(n % 2 == 1)])).collect();
-        fold(&visits, |reading| uptime.take(reading));
+        fold(&visits, |visited, _| uptime.take(visited));
         assert_eq!((uptime.outages.len(), uptime.down), (MAX_OUTAGES, 50));
     }
 }

@@ -13,8 +13,7 @@ use super::{
     observe::{Observation, Topic, of_conversations},
     question::Era,
 };
-
-const EMBEDDED: &str = include_str!("../../grammars.json");
+use crate::mark::Mark;
 
 /// Versions that one knowledge base holds at most: a set of them is a word of bits.
 const MOST: usize = 64;
@@ -82,12 +81,15 @@ struct File {
 }
 
 impl Knowledge {
+    /// The knowledge base that comes with this program, as it is kept.
+    pub(crate) const EMBEDDED: &str = include_str!("../../grammars.json");
+
     /// The knowledge base that comes with this program.
     ///
     /// # Errors
     /// None in practice: a test reads it.
     pub fn embedded() -> Result<Self, KnowledgeError> {
-        Self::read(EMBEDDED)
+        Self::read(Self::EMBEDDED)
     }
 
     /// Reads a knowledge base.
@@ -235,32 +237,31 @@ fn fits_era(by_era: &Traits, era: &str, seen: &String) -> Option<bool> {
 }
 
 /// What visits say for and against each version: some bytes an observation, whatever a server sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence(BTreeSet<Weighed>);
 
 /// An observation, weighed: which versions' captures cover it, and which of these show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Weighed {
     topic: Fingerprint,
     pub(super) covered: u64,
     pub(super) fits: u64,
 }
 
-/// Tells topics apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Tells topics apart, the same in every program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Fingerprint {
-    Grammar(u64),
-    Answer(u64),
+    Grammar(Mark),
+    Answer(Mark),
 }
 
 impl Fingerprint {
     fn of(topic: &Topic) -> Self {
-        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-        let mut hasher = DefaultHasher::new();
-        topic.hash(&mut hasher);
         match topic {
-            Topic::Grammar(_) => Self::Grammar(hasher.finish()),
-            Topic::Answer(..) => Self::Answer(hasher.finish()),
+            Topic::Grammar(habit) => Self::Grammar(Mark::of(habit.as_bytes())),
+            Topic::Answer(question, era) => {
+                Self::Answer(Mark::of_parts([question.as_bytes(), era.as_bytes()]))
+            }
         }
     }
 }
@@ -274,8 +275,8 @@ impl Weighed {
 
 impl Evidence {
     /// Adds what another visit to the same server says.
-    pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+    pub fn extend(&mut self, other: &Self) {
+        self.0.extend(&other.0);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Weighed> + Clone {

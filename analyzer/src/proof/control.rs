@@ -22,7 +22,7 @@ pub(super) fn proofs<'v>(reading: &Reading<'v>) -> Vec<Proof<'v>> {
     let scripts: Vec<ScriptHash> = asked().filter_map(Turn::script).collect();
     let heard = reading.visit.unasked.first.iter().filter_map(|heard| {
         let status = notified(heard.line.bytes(), &scripts)?;
-        let what = "nothing happens to a script that nobody ever used";
+        let what = "nothing happens to a script that nobody ever used".into();
         let step =
             Step { what, expected: "nothing is told".into(), found: Shown::said(&status), holds: false };
         Some(proof(step, Witness::Message(&heard.line)))

@@ -6,6 +6,7 @@ use bitcoin::hashes::sha256d;
 use data_encoding::HEXLOWER;
 use electrum::text::printable;
 use model::{Exchange, Recorded, finding::Digest};
+use serde::{Deserialize, Serialize};
 
 /// Longest text taken from a server, in characters.
 const MAX_TEXT: usize = 200;
@@ -34,10 +35,10 @@ impl Witness<'_> {
 }
 
 /// One step of a proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What is looked at.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// What it must be.
     pub expected: Shown,
     /// What it is.
@@ -51,7 +52,7 @@ impl Step {
     #[must_use]
     pub fn equal(what: &'static str, expected: Shown, found: Shown) -> Self {
         let holds = expected == found;
-        Self { what, expected, found, holds }
+        Self { what: what.into(), expected, found, holds }
     }
 
     /// Something must succeed; where it does not, the failure is shown.
@@ -63,12 +64,12 @@ impl Step {
         let expected = expected.into();
         let found =
             result.as_ref().err().map_or_else(|| expected.clone(), |error| Shown::said(&error.to_string()));
-        Self { what, expected, found, holds: result.is_ok() }
+        Self { what: what.into(), expected, found, holds: result.is_ok() }
     }
 }
 
 /// A value as it is shown; written out only when somebody reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {
     /// Words; printable.
     Words(Cow<'static, str>),

@@ -27,7 +27,7 @@ fn error<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     let request = String::from_utf8_lossy(turn.exchange.request.bytes()).to_lowercase();
     let call = call_to_act(&error.message, &request);
     let found = if call.is_some() { Shown::said(&error.message) } else { "none".into() };
-    let what = "an error names no page, no program and no markup";
+    let what = "an error names no page, no program and no markup".into();
     let step = Step { what, expected: "none".into(), found, holds: call.is_none() };
     Some(Proof { subject: Subject::Error, rests_on: vec![turn.witness()], steps: vec![step] })
 }
@@ -65,7 +65,7 @@ fn broadcast<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
     let spends =
         read.as_ref().ok().and_then(|(transaction, _)| Some(transaction.input.first()?.previous_output));
     let sent = Step {
-        what: "what was sent is a transaction, and spends what no node can know",
+        what: "what was sent is a transaction, and spends what no node can know".into(),
         expected: "an output of no transaction".into(),
         found: spends.map_or_else(|| "no transaction".into(), |output| Shown::said(&output.to_string())),
         // Otherwise there is nothing to hold against anybody.
@@ -80,7 +80,8 @@ fn broadcast<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
             (Shown::said(&said), false)
         }
     };
-    let answer = Step { what: "a transaction that no node can take is refused", expected, found, holds };
+    let what = "a transaction that no node can take is refused".into();
+    let answer = Step { what, expected, found, holds };
     Some(Proof { subject: Subject::Broadcast, rests_on: vec![turn.witness()], steps: vec![sent, answer] })
 }
 

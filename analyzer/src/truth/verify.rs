@@ -11,7 +11,7 @@ use model::{Visit, finding::Digest};
 
 use super::{outputs::worth, voices::Voices};
 use crate::{
-    features::claims::{Lines, Proven, buried},
+    features::claims::{Proven, buried},
     proof::{self, BURIED, Proof, Shown, Step, Subject, Witness},
     reading::{Reading, Turn},
 };
@@ -158,7 +158,7 @@ fn history<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'v>]) -
     let (script, items) = (turn.script()?, proof::history(turn)?);
     let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
     let floor = tip.saturating_sub(BURIED);
-    let own: Lines = buried(&items, floor)?;
+    let own = buried(&items, floor)?;
     let mut listing: BTreeMap<(Txid, u32), BTreeMap<&Host, Witness<'_>>> = BTreeMap::new();
     let elsewhere = visits.iter().filter(|other| other.visit.endpoint.host != reading.visit.endpoint.host);
     for other in elsewhere {
@@ -170,7 +170,7 @@ fn history<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'v>]) -
         }
     }
     let steps = listing.iter().take(MOST).map(|((txid, height), hosts)| Step {
-        what: "the history lists what others list",
+        what: "the history lists what others list".into(),
         expected: Shown::Words(format!("{txid} at height {height}, as {} other hosts", hosts.len()).into()),
         found: if own.contains(&(*txid, *height)) { "listed" } else { "not listed" }.into(),
         holds: own.contains(&(*txid, *height)),

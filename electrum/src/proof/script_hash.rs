@@ -3,7 +3,7 @@
 //! The protocol knows no addresses (they left it with version 1.3): a question about an address is
 //! a question about the SHA-256 of the script it stands for.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use bitcoin::{Address, Script, address::NetworkUnchecked};
 use data_encoding::HEXLOWER;
@@ -19,7 +19,7 @@ const LONGEST_ADDRESS: usize = 90;
 /// The SHA-256 of an output script, kept in the order in which SHA-256 gives its bytes.
 ///
 /// Text is what the protocol wants: the bytes reversed, in hex. It is written in lower case and read
-/// in either.
+/// in either. Where nobody reads a file, it is its 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScriptHash([u8; 32]);
 
@@ -112,13 +112,19 @@ impl FromStr for ScriptHash {
 
 impl Serialize for ScriptHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for ScriptHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        match deserializer.is_human_readable() {
+            true => Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom),
+            false => <[u8; 32]>::deserialize(deserializer).map(Self),
+        }
     }
 }
 
@@ -216,6 +222,15 @@ mod tests {
         for bad in ["\"\"", "7", "null", "[]", "\"zz\""] {
             assert!(serde_json::from_str::<ScriptHash>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn files_that_nobody_reads_carry_the_bytes() {
+        let hash = ScriptHash::from(std::array::from_fn(|at| u8::try_from(at).expect("a byte")));
+        let bytes = postcard::to_allocvec(&hash).expect("writes");
+        assert_eq!(bytes, hash.as_bytes());
+        assert_eq!(postcard::from_bytes(&bytes), Ok(hash));
+        assert!(postcard::from_bytes::<ScriptHash>(&bytes[1..]).is_err());
     }
 
     proptest! {

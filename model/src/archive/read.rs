@@ -1,22 +1,50 @@
 //! The reading half: every visit of every file, oldest day first.
 
-use std::{io::Read as _, sync::Arc};
+use std::{collections::HashSet, io::Read as _, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
-use object_store::{ObjectStoreExt as _, path::Path};
+use object_store::{ObjectMeta, ObjectStoreExt as _, path::Path};
 
-use super::{Archive, ArchiveError};
+use super::{Archive, ArchiveError, Records, VISITS};
 use crate::Visit;
 
 /// Bytes of visits in one file at the most, unpacked: many times what a writer puts into one.
-const LARGEST: usize = 256 << 20;
+pub(super) const LARGEST: usize = 256 << 20;
 
 /// A file of visits, as it is kept.
 #[derive(Clone, Debug)]
 pub struct Packed {
     path: Arc<Path>,
     bytes: bytes::Bytes,
+}
+
+/// A file of visits that is not fetched yet, and what is kept beside it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// What is kept beside it, where there is something.
+    pub records: Option<Records>,
+    visits: Visits,
+}
+
+#[derive(Clone, Debug)]
+enum Visits {
+    Fetched(Packed),
+    /// Mostly what is kept beside them is all that anybody asks for.
+    At(Path),
+}
+
+impl Kept {
+    /// The visits themselves.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Store`].
+    pub async fn visits(&self, archive: &Archive) -> Result<Packed, ArchiveError> {
+        match &self.visits {
+            Visits::Fetched(packed) => Ok(packed.clone()),
+            Visits::At(path) => archive.packed(path).await,
+        }
+    }
 }
 
 /// A file of visits, one a line.
@@ -103,28 +131,61 @@ impl Archive {
         Ok(days.max().and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())))
     }
 
-    /// The files of visits, day by day, without the days that had ended by a time: for whoever unpacks and reads them
-    /// on several processors. Two are fetched ahead.
+    /// The files of visits, day by day, without the days that had ended by a time. Two are fetched ahead.
     pub fn files_since(&self, since: Timestamp) -> impl Stream<Item = Result<Packed, ArchiveError>> {
+        let fetch = move |(meta, _): (ObjectMeta, _)| async move { self.packed(&meta.location).await };
+        self.listed_since(since).map_ok(fetch).try_buffered(2)
+    }
+
+    /// The same for whoever reads what is kept beside them ([`Archive::with`]) in their place.
+    pub fn kept_since(&self, since: Timestamp) -> impl Stream<Item = Result<Kept, ArchiveError>> {
+        let fetch = move |(meta, beside): (ObjectMeta, Option<Path>)| async move {
+            Ok(match beside {
+                Some(beside) => {
+                    let bytes = self.fetch(&beside).await?;
+                    let records = Records { path: beside, bytes, visits: meta.size };
+                    Kept { records: Some(records), visits: Visits::At(meta.location) }
+                }
+                None => Kept { records: None, visits: Visits::Fetched(self.packed(&meta.location).await?) },
+            })
+        };
+        self.listed_since(since).map_ok(fetch).try_buffered(2)
+    }
+
+    /// The files of visits, each with that beside it, where there is one.
+    fn listed_since(
+        &self,
+        since: Timestamp,
+    ) -> impl Stream<Item = Result<(ObjectMeta, Option<Path>), ArchiveError>> {
         // The names of days sort as the days do.
         let first_day = Self::visits().join(since.to_zoned(TimeZone::UTC).date().to_string());
-        let store = |operation| move |source| ArchiveError::Store { operation, source };
         let listing = async move {
-            let listed =
-                self.store.list(Some(&Self::visits())).map_ok(|meta| meta.location).try_collect::<Vec<_>>();
-            let mut files = listed.await.map_err(store("listing"))?;
-            files.retain(|path| path.as_ref().ends_with(".jsonl.zst") && *path >= first_day);
-            files.sort();
-            Ok(stream::iter(files))
-        };
-        let fetch = move |path: Path| async move {
-            let fetched = self.store.get(&path).await.map_err(store("read"))?;
-            let bytes = fetched.bytes().await.map_err(store("read"))?;
-            Ok(Packed { path: Arc::new(path), bytes })
+            let listed = self.store.list(Some(&Self::visits())).try_collect::<Vec<_>>().await;
+            let mut files = listed.map_err(|source| ArchiveError::Store { operation: "listing", source })?;
+            files.retain(|file| file.location >= first_day);
+            files.sort_by(|one, other| one.location.cmp(&other.location));
+            let all: HashSet<Path> = files.iter().map(|file| file.location.clone()).collect();
+            let visits = files.into_iter().filter(|file| file.location.as_ref().ends_with(VISITS));
+            let beside = self.beside.clone();
+            let listed = visits.map(move |file| {
+                let beside = beside.as_ref().map(|beside| beside.of(&file.location));
+                let beside = beside.filter(|beside| all.contains(beside));
+                Ok((file, beside))
+            });
+            Ok(stream::iter(listed))
         };
         stream::once(listing).flat_map(move |listed| match listed {
-            Ok(files) => files.map(fetch).buffered(2).left_stream(),
+            Ok(files) => files.left_stream(),
             Err(error) => stream::iter([Err(error)]).right_stream(),
         })
+    }
+
+    async fn packed(&self, path: &Path) -> Result<Packed, ArchiveError> {
+        Ok(Packed { bytes: self.fetch(path).await?, path: Arc::new(path.clone()) })
+    }
+
+    async fn fetch(&self, path: &Path) -> Result<bytes::Bytes, ArchiveError> {
+        let failed = |source| ArchiveError::Store { operation: "read", source };
+        self.store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
     }
 }

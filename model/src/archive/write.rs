@@ -8,8 +8,8 @@ use std::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use object_store::{ObjectStoreExt as _, path::Path};
 
-use super::{Archive, ArchiveError};
-use crate::Visit;
+use super::{Archive, ArchiveError, VISITS, beside::Unwritten};
+use crate::{Visit, finding::Digest};
 
 /// Appends visits to an archive. What [`Writer::append`] took and no file holds yet is lost if the
 /// process is killed: at most [`Writer::MAX_AGE`] of it. [`Writer::close`] writes the rest.
@@ -27,6 +27,7 @@ pub struct Writer {
 #[derive(Debug)]
 struct Buffer {
     lines: Vec<u8>,
+    beside: Unwritten,
     visits: usize,
     since: Instant,
 }
@@ -108,10 +109,16 @@ impl Writer {
     fn buffer(&mut self, visit: &Visit, date: Date) -> Result<(), serde_json::Error> {
         let buffer = self.buffers.entry(date).or_insert_with(|| Buffer {
             lines: Vec::new(),
+            beside: Unwritten::default(),
             visits: 0,
             since: Instant::now(),
         });
+        let start = buffer.lines.len();
         serde_json::to_writer(&mut buffer.lines, visit)?;
+        if let Some(beside) = &self.archive.beside {
+            let digest = Digest::of_bytes(&buffer.lines[start..]);
+            buffer.beside.add(&(beside.record)(visit, digest));
+        }
         buffer.lines.push(b'\n');
         buffer.visits += 1;
         Ok(())
@@ -119,13 +126,18 @@ impl Writer {
 
     async fn flush(&mut self, date: Date) -> Result<(), ArchiveError> {
         let Some(buffer) = self.buffers.get(&date) else { return Ok(()) };
-        let name = format!("{}-{:05}.jsonl.zst", self.run, self.part);
+        let name = format!("{}-{:05}{VISITS}", self.run, self.part);
         let path = Path::from_iter(["visits", &date.to_string(), &name]);
         let spoilt =
             |e: std::io::Error| ArchiveError::Spoilt { file: path.to_string(), reason: e.to_string() };
         let packed = zstd::encode_all(&buffer.lines[..], 3).map_err(spoilt)?;
-        let put = self.archive.store.put(&path, packed.into()).await;
-        put.map_err(|source| ArchiveError::Store { operation: "write", source })?;
+        let failed = |source| ArchiveError::Store { operation: "write", source };
+        // First what is beside it: who is killed in between leaves what nobody looks for.
+        if let Some(beside) = &self.archive.beside {
+            let records = buffer.beside.pack(&packed).map_err(spoilt)?;
+            self.archive.store.put(&beside.of(&path), records.into()).await.map_err(failed)?;
+        }
+        self.archive.store.put(&path, packed.into()).await.map_err(failed)?;
         self.buffers.remove(&date);
         self.part += 1;
         Ok(())

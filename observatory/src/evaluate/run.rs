@@ -14,7 +14,7 @@ use analyzer::{
     dossier::{Dossier, of_visits},
     exposure::Play,
     identify::Knowledge,
-    reading::Reading,
+    notes::Note,
     signs::Signs,
 };
 use anyhow::{Context as _, ensure};
@@ -185,7 +185,7 @@ fn rehearsed(world: &World, seed: u64, knowledge: &Knowledge) -> anyhow::Result<
         // By which bytes a visit is found again is not judged, and to write every visit for it is dear.
         let digest = Digest::of_bytes(format!("{} {}", visit.endpoint, visit.started_at).as_bytes());
         let dossier = dossiers.entry(visit.endpoint.host.clone()).or_default();
-        dossier.take(&Reading::of(visit), digest, knowledge);
+        dossier.take(&Note::of(visit, digest, knowledge));
         Ok(())
     };
     alone(async || {

@@ -60,7 +60,7 @@ impl Summary {
     /// Takes in a visit.
     pub(crate) fn add(&mut self, visit: &Visit) {
         let server = self.servers.entry(visit.endpoint.host.clone()).or_default();
-        server.evidence.extend(self.knowledge.weigh(&observe(visit)));
+        server.evidence.extend(&self.knowledge.weigh(&observe(visit)));
         let before = server.endpoints.remove(&visit.endpoint);
         let latest = match before {
             // What it does when it is met in an odd way does not describe it.

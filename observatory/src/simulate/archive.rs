@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use analyzer::notes;
 use anyhow::anyhow;
 use clap::Args;
 use electrum::Network;
@@ -70,7 +71,7 @@ pub(super) async fn write(
 ) -> anyhow::Result<()> {
     let seed = network.seed;
     let (began, history) = (Instant::now(), arguments.history(seed, network.days)?);
-    let archive = Archive::create(place)?;
+    let archive = Archive::create(place)?.with(notes::beside()?);
     let mut caller = Caller {
         network: Network::Regtest,
         vantage: VANTAGE.to_owned(),

@@ -14,6 +14,12 @@ const MOST: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Chains(BTreeMap<(Transport, NonZeroU16), Told>);
 
+/// Whether a visit with these proofs met another chain; none where nothing was called the first block.
+pub(super) fn another(proofs: &[Proof<'_>]) -> Option<bool> {
+    let of_the_first = proofs.iter().filter(|proof| proof.subject == Subject::Genesis);
+    of_the_first.map(|proof| proof.failure().is_some()).reduce(|one, other| one || other)
+}
+
 /// What an endpoint called the first block, ever.
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
@@ -22,18 +28,14 @@ struct Told {
 }
 
 impl Chains {
-    /// Takes in the proofs of a visit, and tells whether it met another chain.
-    pub(super) fn take(&mut self, endpoint: &Endpoint, proofs: &[Proof<'_>]) -> bool {
-        let of_the_first = proofs.iter().filter(|proof| proof.subject == Subject::Genesis);
-        let failed = of_the_first.map(|proof| proof.failure().is_some());
-        let Some(another) = failed.reduce(|one, other| one || other) else { return false };
+    /// Takes in whether a visit to an endpoint met another chain.
+    pub(super) fn take(&mut self, endpoint: &Endpoint, another: bool) {
         let key = (endpoint.transport, endpoint.port);
         if self.0.len() < MOST || self.0.contains_key(&key) {
             let told = self.0.entry(key).or_default();
             told.ours |= !another;
             told.another |= another;
         }
-        another
     }
 
     /// Whether some endpoints were always of the network, and all others always of another chain.

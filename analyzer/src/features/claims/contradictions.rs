@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::proof::{Proof, Step, Subject};
 
@@ -30,30 +31,68 @@ pub struct Failure {
     pub evidence: Vec<Digest>,
 }
 
-impl Contradictions {
-    /// Takes in the proofs of one visit.
-    pub(super) fn take(&mut self, proofs: Vec<Proof<'_>>) {
-        // Mostly nothing fails, and nothing did before.
-        if self.0.is_empty() && proofs.iter().all(|proof| proof.failure().is_none()) {
+/// What one visit tried to prove.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tried {
+    subject: Subject,
+    /// None where it held.
+    failed: Option<Box<Failed>>,
+}
+
+/// What did not hold in one visit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Failed {
+    /// The first step that did not.
+    step: Step,
+    /// The first exchanges that show it.
+    rests_on: Vec<Digest>,
+}
+
+impl Tried {
+    /// What the proofs of one visit come to, in the order of their subjects.
+    pub(super) fn all(mut proofs: Vec<Proof<'_>>) -> Vec<Self> {
+        // Those of one subject stay in their order.
+        proofs.sort_by_key(|proof| proof.subject);
+        proofs.chunk_by(|one, next| one.subject == next.subject).filter_map(Self::of).collect()
+    }
+
+    /// What the proofs of one subject come to.
+    fn of(proofs: &[Proof<'_>]) -> Option<Self> {
+        let subject = proofs.first()?.subject;
+        let failed = || proofs.iter().filter_map(|proof| Some((proof, proof.failure()?)));
+        let failed = failed().next().map(|(_, step)| {
+            let witnesses = failed().flat_map(|(proof, _)| &proof.rests_on);
+            let mut rests_on = Vec::new();
+            remember(&mut rests_on, witnesses.map(|witness| witness.digest()));
+            Box::new(Failed { step: step.clone(), rests_on })
+        });
+        Some(Self { subject, failed })
+    }
+}
+
+/// Adds exchanges that are not among the evidence yet, as far as there is room.
+fn remember(evidence: &mut Vec<Digest>, exchanges: impl Iterator<Item = Digest>) {
+    for digest in exchanges {
+        if evidence.len() == MOST_EVIDENCE {
             return;
         }
-        let mut tried: BTreeMap<Subject, Vec<Proof<'_>>> = BTreeMap::new();
-        for proof in proofs {
-            tried.entry(proof.subject).or_default().push(proof);
+        if !evidence.contains(&digest) {
+            evidence.push(digest);
         }
-        for (subject, proofs) in tried {
-            let mut failed = proofs.iter().filter_map(|proof| Some((proof, proof.failure()?)));
-            match failed.next() {
-                None => self.clear(subject),
-                Some((first, step)) => {
-                    let rests_on: Vec<Digest> = first
-                        .rests_on
-                        .iter()
-                        .chain(failed.flat_map(|(proof, _)| &proof.rests_on))
-                        .map(|witness| witness.digest())
-                        .collect();
-                    self.fail(subject, step, rests_on);
-                }
+    }
+}
+
+impl Contradictions {
+    /// Takes in what one visit tried to prove, in the order of the subjects.
+    pub(super) fn take(&mut self, tried: &[Tried]) {
+        // Mostly nothing fails, and nothing did before.
+        if self.0.is_empty() && tried.iter().all(|tried| tried.failed.is_none()) {
+            return;
+        }
+        for Tried { subject, failed } in tried {
+            match failed {
+                None => self.clear(*subject),
+                Some(failed) => self.fail(*subject, failed),
             }
         }
     }
@@ -65,12 +104,12 @@ impl Contradictions {
         }
     }
 
-    fn fail(&mut self, subject: Subject, step: &Step, rests_on: Vec<Digest>) {
+    fn fail(&mut self, subject: Subject, failed: &Failed) {
         if self.0.len() >= MOST && !self.0.contains_key(&subject) {
             return;
         }
         let failure = self.0.entry(subject).or_insert_with(|| Failure {
-            step: step.clone(),
+            step: failed.step.clone(),
             visits: 0,
             in_a_row: 0,
             lasting: false,
@@ -79,11 +118,7 @@ impl Contradictions {
         failure.visits = failure.visits.saturating_add(1);
         failure.in_a_row = failure.in_a_row.saturating_add(1);
         failure.lasting |= failure.in_a_row >= subject.patience();
-        for digest in rests_on {
-            if failure.evidence.len() < MOST_EVIDENCE && !failure.evidence.contains(&digest) {
-                failure.evidence.push(digest);
-            }
-        }
+        remember(&mut failure.evidence, failed.rests_on.iter().copied());
     }
 
     /// Those that no race explains.

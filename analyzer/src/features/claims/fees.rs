@@ -21,6 +21,9 @@ const SATOSHIS: f64 = 100_000_000.0;
 /// An estimate in satoshis per 1,000 virtual bytes, and the exchange that shows it.
 pub type Estimate = (u64, Digest);
 
+/// Estimates for [`TARGETS`].
+pub(super) type Estimates = [Option<Estimate>; TARGETS.len()];
+
 /// Estimates for [`TARGETS`] at one time.
 pub type Sample = (Timestamp, [Option<Estimate>; TARGETS.len()]);
 
@@ -33,22 +36,12 @@ pub struct FeesSaid {
 }
 
 impl FeesSaid {
-    /// Takes in a visit that was told this tip.
-    pub(super) fn take(&mut self, reading: &Reading<'_>, tip: Option<u32>) {
-        let at = reading.visit.started_at;
+    /// Takes in what a visit was told, and at which tip.
+    pub(super) fn take(&mut self, at: Timestamp, told: &Estimates, tip: Option<u32>) {
         let soon = |latest: &Sample| at.as_second().saturating_sub(latest.0.as_second()) < APART;
         let far = self.tip.zip(tip).is_some_and(|(before, tip)| tip.saturating_sub(before) >= BLOCKS);
         if !far && self.samples.back().is_some_and(soon) {
             return;
-        }
-        let mut told = [None; TARGETS.len()];
-        for turn in reading.of_probe("F1") {
-            let Some([target]) = turn.params::<[u32; 1]>() else { continue };
-            let place = TARGETS.iter().position(|known| *known == target).map(|at| &mut told[at]);
-            // The first of a visit: a watch asks again and again.
-            if let Some(place @ None) = place {
-                *place = turn.result().and_then(satoshis).map(|estimate| (estimate, turn.digest()));
-            }
         }
         if told.iter().all(Option::is_none) {
             return;
@@ -57,7 +50,7 @@ impl FeesSaid {
             self.samples.pop_front();
         }
         self.samples.reserve_exact(1);
-        self.samples.push_back((at, told));
+        self.samples.push_back((at, *told));
         self.tip = tip;
     }
 
@@ -65,6 +58,20 @@ impl FeesSaid {
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
         self.samples.iter()
     }
+}
+
+/// What a visit was told.
+pub(super) fn told(reading: &Reading<'_>) -> Estimates {
+    let mut told = [None; TARGETS.len()];
+    for turn in reading.of_probe("F1") {
+        let Some([target]) = turn.params::<[u32; 1]>() else { continue };
+        let place = TARGETS.iter().position(|known| *known == target).map(|at| &mut told[at]);
+        // The first of a visit: a watch asks again and again.
+        if let Some(place @ None) = place {
+            *place = turn.result().and_then(satoshis).map(|estimate| (estimate, turn.digest()));
+        }
+    }
+    told
 }
 
 /// -1 stands for "no estimate"; nobody pays more than a bitcoin for a kilobyte, whatever is said.

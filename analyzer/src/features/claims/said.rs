@@ -38,11 +38,11 @@ impl<T> Default for Variants<T> {
 }
 
 impl<T: PartialEq> Variants<T> {
-    /// Notes what was said by the exchange with this digest, which is only reckoned if it is kept.
-    pub fn say(&mut self, what: T, digest: impl Fn() -> Digest) {
+    /// Notes what was said by the exchange with this digest.
+    pub fn say(&mut self, what: T, digest: Digest) {
         if let Some(said) = self.0.back_mut().filter(|said| said.what == what) {
             said.times = said.times.saturating_add(1);
-            said.second.get_or_insert_with(digest);
+            said.second.get_or_insert(digest);
             return;
         }
         if self.0.len() == MOST {
@@ -50,7 +50,7 @@ impl<T: PartialEq> Variants<T> {
         }
         // Mostly it stays at one, for each of many hosts.
         self.0.reserve_exact(1);
-        self.0.push_back(Said { what, times: 1, first: digest(), second: None });
+        self.0.push_back(Said { what, times: 1, first: digest, second: None });
     }
 
     /// What was said last.

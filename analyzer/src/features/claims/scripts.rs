@@ -8,8 +8,11 @@ use electrum::proof::HistoryItem;
 /// Longest history that is remembered, in transactions. Objects have at most 200.
 const LONGEST: usize = 2_000;
 
-/// Transactions and the heights of their blocks, in the order of their ids.
-pub type Lines = Arc<[(Txid, u32)]>;
+/// A transaction and the height of its block.
+pub type Line = (Txid, u32);
+
+/// Lines in the order of the ids.
+pub type Lines = Arc<[Line]>;
 
 /// A history as it was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +28,14 @@ impl Told {
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
         let floor = self.floor.min(other.floor);
-        let shared = |(_, height): &&(Txid, u32)| *height <= floor;
+        let shared = |(_, height): &&Line| *height <= floor;
         self.lines.iter().filter(shared).eq(other.lines.iter().filter(shared))
     }
 }
 
-/// What is buried of a history; none of one that is too long.
+/// What is buried of a history, in the order of the ids; none of one that is too long.
 #[must_use]
-pub fn buried(items: &[HistoryItem], floor: u32) -> Option<Lines> {
+pub fn buried(items: &[HistoryItem], floor: u32) -> Option<Box<[Line]>> {
     if items.len() > LONGEST {
         return None;
     }

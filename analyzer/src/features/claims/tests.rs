@@ -1,6 +1,9 @@
 //! What is remembered of a host: enough to be compared, once, and never more than we asked for.
 
-use model::{Exchange, Visit, purpose::Twin};
+use model::{
+    Exchange, Purpose, Visit,
+    purpose::{Arm, Factor, Twin},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -8,11 +11,17 @@ use super::*;
 use crate::{
     hand_made::{HEIGHT, TIP, VALUE, World, hearing, told, visit},
     proof::Subject,
+    testing::fold,
 };
 
 fn claims(visits: &[Visit]) -> Claims {
     let mut claims = Claims::default();
-    visits.iter().for_each(|visit| claims.take(&Reading::of(visit)));
+    fold(visits, |visited, reading| {
+        let note = Note::of(reading);
+        let written = postcard::to_allocvec(&note).expect("writes");
+        assert_eq!(postcard::from_bytes(&written).as_ref(), Ok(&note));
+        claims.take(visited, &note);
+    });
     claims
 }
 

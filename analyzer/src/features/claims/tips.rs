@@ -27,16 +27,18 @@ pub struct TipSaid {
     pub latest: Digest,
 }
 
+/// The height that was told in a visit, and the exchange that shows it.
+pub(super) fn told(reading: &Reading<'_>) -> Option<(u32, Digest)> {
+    reading.of_probe("C1").find_map(|turn| Some((proof::best(turn)?.0, turn.digest())))
+}
+
 /// The latest tips, the latest last.
 #[derive(Clone, Debug, Default)]
 pub struct Tips(VecDeque<TipSaid>);
 
 impl Tips {
-    /// Takes in a visit, and tells the tip that was told in it.
-    pub(super) fn take(&mut self, reading: &Reading<'_>) -> Option<u32> {
-        let at = reading.visit.started_at;
-        let (turn, height) = reading.of_probe("C1").find_map(|turn| Some((turn, proof::best(turn)?.0)))?;
-        let digest = turn.digest();
+    /// Takes in the height that was told in a visit, and the exchange that shows it.
+    pub(super) fn take(&mut self, at: Timestamp, height: u32, digest: Digest) {
         match self.0.back_mut().filter(|said| said.height == height) {
             Some(said) => {
                 said.before = (said.until, said.latest);
@@ -57,7 +59,6 @@ impl Tips {
                 }
             }
         }
-        Some(height)
     }
 
     /// The latest.

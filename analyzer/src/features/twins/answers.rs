@@ -8,6 +8,7 @@ use std::{
 use bitcoin::{OutPoint, Txid};
 use electrum::{message::Answer, proof::ScriptHash};
 use model::finding::Digest;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Pattern;
@@ -20,7 +21,7 @@ use crate::{
 const LONGEST: usize = 1_000;
 
 /// A question that both arms ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Question {
     /// What the software is (H1).
     Software,
@@ -74,7 +75,7 @@ impl Class {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Told {
     /// A text, by its digest.
     Text(Digest),
@@ -85,12 +86,11 @@ enum Told {
     Refused,
 }
 
-/// The answers of one visit. Those that never came are missing.
-#[derive(Clone, Debug, Default)]
+/// The answers of one visit to what was asked, with the exchanges that show them; none where none came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Answers {
     tip: u32,
-    said: BTreeMap<Question, (Told, Digest)>,
-    asked: BTreeSet<Question>,
+    said: BTreeMap<Question, Option<(Told, Digest)>>,
 }
 
 impl Answers {
@@ -99,16 +99,20 @@ impl Answers {
         let mut answers = Self { tip, ..Self::default() };
         for turn in &reading.turns {
             let Some(question) = question(turn) else { continue };
-            answers.asked.insert(question);
+            let said = answers.said.entry(question).or_default();
             if let Some(told) = told(question, turn) {
-                answers.said.insert(question, (told, turn.digest()));
+                *said = Some((told, turn.digest()));
             }
         }
         answers
     }
 
+    fn to(&self, question: Question) -> Option<&(Told, Digest)> {
+        self.said.get(&question)?.as_ref()
+    }
+
     fn service(&self, question: Question) -> Service {
-        match self.said.get(&question) {
+        match self.to(question) {
             None => Service::Silent,
             Some((Told::Refused, _)) => Service::Refused,
             Some(_) => Service::Answered,
@@ -149,10 +153,10 @@ pub(super) struct Row {
 /// The answers of a series side by side.
 pub(super) fn compare(visits: [&Answers; 4]) -> Vec<Row> {
     let floor = visits.iter().map(|visit| visit.tip).min().unwrap_or(0).saturating_sub(BURIED);
-    let questions: BTreeSet<Question> = visits.iter().flat_map(|visit| &visit.asked).copied().collect();
+    let questions: BTreeSet<Question> = visits.iter().flat_map(|visit| visit.said.keys()).copied().collect();
     let mut rows = Vec::new();
     for question in questions {
-        let said = visits.map(|visit| visit.said.get(&question));
+        let said = visits.map(|visit| visit.to(question));
         let digests: Vec<Digest> = said.iter().flatten().map(|(_, digest)| *digest).collect();
         let service = visits.map(|visit| visit.service(question));
         let pattern = Pattern::of(&service);

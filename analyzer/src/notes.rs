@@ -1,0 +1,260 @@
+//! What one visit shows, without what was said: the first half of the features, which looks at bytes and at nothing
+//! else. The second half, a dossier, is made of notes alone, so that notes can be kept beside the visits and a visit be
+//! read once in its life.
+//!
+//! A note says the same whatever other visits showed. It is written without the names of its fields, and read only by
+//! programs that would write the same: [`name`] is another one whenever a note would be.
+
+use std::sync::Arc;
+
+use electrum::{Endpoint, Network};
+use jiff::Timestamp;
+use model::{Outcome, Seconds, Visit, archive::Beside, finding::Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    features::{self, canary, claims, identity, node, place, refusals, software, timing, tls, twins},
+    identify::{self, Knowledge, KnowledgeError},
+    mark::Mark,
+    reading::Reading,
+};
+
+/// Rises when notes are written otherwise, though they say the same.
+const FORM: u32 = 1;
+
+/// Notes, as they are kept beside the visits of an archive ([`Archive::with`](model::Archive::with)).
+///
+/// # Errors
+/// What is known of software cannot be read.
+pub fn beside() -> Result<Beside, KnowledgeError> {
+    let knowledge = Knowledge::embedded()?;
+    let versions = [FORM, features::VERSION, identify::VERSION].map(u32::to_le_bytes).concat();
+    let made_by = Mark::of_parts([&versions[..], Knowledge::EMBEDDED.as_bytes()]);
+    let record = move |visit: &Visit, digest| Note::of(visit, digest, &knowledge).write();
+    Ok(Beside { name: format!("notes-{made_by:?}").into(), record: Arc::new(record) })
+}
+
+/// What a visit shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The visit itself.
+    pub visited: Visited,
+    /// What the host alone was told.
+    pub canaries: canary::Note,
+    /// What it says of the chain.
+    pub claims: claims::Note,
+    /// What it says of itself.
+    pub identity: identity::Note,
+    /// What shows of its node.
+    pub node: node::Note,
+    /// Where it is, and whom it names.
+    pub place: place::Note,
+    /// What it says to a transaction that no node can take.
+    pub refusals: refusals::Note,
+    /// How it speaks.
+    pub software: software::Note,
+    /// How long its answers take.
+    pub timing: timing::Note,
+    /// What it shows when it shakes hands.
+    pub tls: tls::Note,
+    /// What it said to one arm of a comparison.
+    pub twins: twins::Note,
+}
+
+/// What is told of a visit itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Visited {
+    /// By what it is found: the digest of its line.
+    pub digest: Digest,
+    /// The network the endpoint was listed for.
+    pub network: Network,
+    /// Where it went.
+    pub endpoint: Endpoint,
+    /// From where.
+    pub vantage: Box<str>,
+    /// What for, by its name in tables.
+    pub purpose: Box<str>,
+    /// Whether a visit for this shows what a server is like.
+    pub describes: bool,
+    /// When it began.
+    #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
+    pub started_at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What exactly ended it.
+    pub detail: Option<Box<str>>,
+    /// How long it took to resolve the name.
+    pub dns: Option<Seconds>,
+    /// To connect.
+    pub connect: Option<Seconds>,
+    /// To shake hands.
+    pub handshake: Option<Seconds>,
+    /// To the first byte of the first answer.
+    pub first_byte: Option<Seconds>,
+    /// How long all of it took.
+    pub total: Seconds,
+    /// The version of TLS that was spoken.
+    pub tls_version: Option<Box<str>>,
+    /// How often something was asked.
+    pub exchanges: u32,
+    /// How often an answer came.
+    pub answers: u32,
+    /// How many messages came that answered nothing.
+    pub unasked: u32,
+    /// Bytes that were read and written.
+    pub traffic: [u64; 2],
+    /// What the visit cost the server by our ledger.
+    pub cost: f64,
+}
+
+impl Note {
+    /// What a visit shows, whose digest is that of its line.
+    #[must_use]
+    pub fn of(visit: &Visit, digest: Digest, knowledge: &Knowledge) -> Self {
+        let (reading, visited) = (Reading::of(visit), Visited::of(visit, digest));
+        Self {
+            canaries: canary::Note::of(&reading),
+            claims: claims::Note::of(&reading),
+            identity: identity::Note::of(&reading),
+            node: node::Note::of(&reading),
+            place: place::Note::of(&reading, &visited),
+            refusals: refusals::Note::of(&reading),
+            software: software::Note::of(&reading, knowledge),
+            timing: timing::Note::of(&reading),
+            tls: tls::Note::of(&reading),
+            twins: twins::Note::of(&reading),
+            visited,
+        }
+    }
+
+    /// A note that was written.
+    #[must_use]
+    pub fn read(record: &[u8]) -> Option<Self> {
+        postcard::from_bytes(record).ok()
+    }
+
+    /// Writes it. What cannot be written is nothing, and is not read.
+    fn write(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+}
+
+impl Visited {
+    /// What is told of a visit, whose digest is that of its line.
+    #[must_use]
+    pub fn of(visit: &Visit, digest: Digest) -> Self {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            digest,
+            network: visit.network,
+            endpoint: visit.endpoint.clone(),
+            vantage: visit.vantage.as_str().into(),
+            purpose: visit.purpose.name().into(),
+            describes: visit.purpose.describes(),
+            started_at: visit.started_at,
+            outcome: visit.outcome,
+            detail: visit.detail.as_deref().map(Box::from),
+            dns: visit.timings.dns,
+            connect: visit.timings.connect,
+            handshake: visit.timings.tls,
+            first_byte: visit.timings.first_byte,
+            total: visit.timings.total,
+            tls_version: visit.tls.as_ref().and_then(|facts| Some(facts.version.as_deref()?.into())),
+            exchanges: count(visit.exchanges.len()),
+            answers: count(visit.exchanges.iter().filter(|exchange| exchange.answer.is_some()).count()),
+            unasked: visit.unasked.count,
+            traffic: [visit.traffic.read, visit.traffic.written],
+            cost: visit.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use model::{
+        Exchange, Purpose, Recorded,
+        purpose::{Arm, Factor, Twin},
+    };
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        hand_made::{World, visit},
+        testing::{answers, certificate, fees, knowledge, light, naming},
+    };
+
+    fn note(visit: &Visit) -> Note {
+        Note::of(visit, Digest::of_visit(visit).expect("writes"), &knowledge())
+    }
+
+    /// Visits that show something of each kind.
+    fn visits() -> Vec<Visit> {
+        const HOST: &str = "ssl://192.0.2.1:50002";
+        let said = [
+            ("H1", r#"["ElectrumX 1.20.0","1.4"]"#),
+            ("M1", r#"{"hosts":{"a.example":{}},"protocol_min":"1.4","protocol_max":"1.6"}"#),
+            ("M2", r#""Write to a@b.example""#),
+            ("M3", r#""bc1q""#),
+            ("F2", "[[12.5,300],[3,7],[1,7]]"),
+            ("M7", "0.00001"),
+        ];
+        let mut talks = certificate(answers(HOST, 0, &said), "a.example", 1_700_000_000, "key");
+        talks.resolution.addresses = ["192.0.2.1".parse().expect("an address")].into();
+        talks.detail = Some("for a reason".to_owned());
+        let twin = Twin { factor: Factor::SparrowName, arm: Arm::A, series: 7, place: 0 };
+        let twin = Visit { purpose: Purpose::Twin(twin), ..talks.clone() };
+        let hears = fees(HOST, 60, 7, &[9_000, 5_000, 3_000, 2_000]);
+        let (world, deep) = (World::new(), |exchanges| visit("192.0.2.9", 0, Purpose::Deep, exchanges));
+        let honest = deep(numbered(world.honest()));
+        let lie = json!([{"tx_hash": world.payment.compute_txid(), "height": 4}]);
+        let lies = deep(numbered(world.lying("S4", 1, &lie)));
+        vec![light(HOST, 0), talks, twin, hears, naming(HOST, &["b.example".to_owned()]), honest, lies]
+    }
+
+    /// The same exchanges, numbered from 0, whatever else was asked by then.
+    fn numbered(exchanges: Vec<Exchange>) -> Vec<Exchange> {
+        let record = |old: &Recorded, id: usize| {
+            let mut text: Value = serde_json::from_slice(old.bytes()).expect("JSON");
+            text["id"] = id.into();
+            Recorded::new(text.to_string().as_bytes(), Recorded::LIMIT)
+        };
+        let number = |(id, mut exchange): (usize, Exchange)| {
+            exchange.request = record(&exchange.request, id);
+            if let Some(answer) = &mut exchange.answer {
+                answer.response = record(&answer.response, id);
+            }
+            exchange
+        };
+        exchanges.into_iter().enumerate().map(number).collect()
+    }
+
+    #[test]
+    fn notes_are_read_as_they_were_written() {
+        for visit in visits() {
+            let note = note(&visit);
+            assert_eq!(Note::read(&note.write()), Some(note), "{visit:?}");
+        }
+    }
+
+    #[test]
+    fn who_writes_notes_otherwise_gives_them_another_name() {
+        let all: Vec<Vec<u8>> = visits().iter().map(|visit| note(visit).write()).collect();
+        let mark = Mark::of_parts(all.iter().map(Vec::as_slice));
+        assert_eq!((FORM, format!("{mark:?}").as_str()), (1, ""), "raise FORM, and write the new mark here");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_note_or_none(bytes: Vec<u8>, at in 0_usize..2_000, to: u8) {
+            static RECORD: LazyLock<Vec<u8>> = LazyLock::new(|| note(&visits()[1]).write());
+            Note::read(&bytes);
+            let mut record = RECORD.clone();
+            let at = at % record.len();
+            record[at] = to;
+            Note::read(&record);
+        }
+    }
+}
