@@ -80,8 +80,8 @@ fn main() -> anyhow::Result<()> {
     let archive = Archive::open(&place)?.with(notes::beside()?);
     let files: Vec<Packed> = runtime.block_on(archive.files_since(Timestamp::MIN).try_collect())?;
     from_visits(&files)?.print("visits");
-    let kept = runtime.block_on(archive.kept_since(Timestamp::MIN).try_collect::<Vec<_>>())?;
-    let records: Option<Vec<Records>> = kept.into_iter().map(|kept| kept.records).collect();
+    let entries = runtime.block_on(archive.entries_since(Timestamp::MIN).try_collect::<Vec<_>>())?;
+    let records: Option<Vec<Records>> = entries.into_iter().map(|entry| entry.records).collect();
     match records {
         Some(records) => from_notes(&records)?.print("notes"),
         None => println!("not all visits have notes beside them"),

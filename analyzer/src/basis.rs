@@ -58,6 +58,21 @@ pub struct Basis<'e> {
 }
 
 impl Basis<'_> {
+    /// Has notes made of the visits that have none, which the analysis reads in their place; gives for how many files.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read, or not be written.
+    pub async fn note(&self) -> Result<usize, ArchiveError> {
+        self.archive.complete_since(self.since().await?).await
+    }
+
+    /// When what is analysed begins.
+    async fn since(&self) -> Result<Timestamp, ArchiveError> {
+        let Some(window) = self.window else { return Ok(Timestamp::MIN) };
+        let latest = self.archive.latest_day().await?;
+        Ok(latest.and_then(|day| day.checked_sub(window).ok()).unwrap_or(Timestamp::MIN))
+    }
+
     /// The analysis: how wallets are played for it, and how many partitions drawn. Each visit is shown once; what is spoilt
     /// is told of and passed over.
     ///
@@ -116,13 +131,7 @@ impl Basis<'_> {
         seen: impl FnMut(&Visited),
         spoilt: impl FnMut(&ArchiveError),
     ) -> Result<Collection, BasisError> {
-        let since = match self.window {
-            Some(window) => {
-                let latest = self.archive.latest_day().await?;
-                latest.and_then(|day| day.checked_sub(window).ok()).unwrap_or(Timestamp::MIN)
-            }
-            None => Timestamp::MIN,
-        };
+        let since = self.since().await?;
         let mut networks = collect(self.archive, self.network, since, knowledge, seen, spoilt).await?;
         match networks.len() {
             1 => Ok(networks.remove(0)),

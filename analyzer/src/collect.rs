@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use model::{
     Archive,
-    archive::{ArchiveError, Kept, Packed, Records, Unpacked},
+    archive::{ArchiveError, Entry, Packed, Records, Unpacked},
     finding::Digest,
 };
 use rayon::prelude::*;
@@ -75,13 +75,13 @@ pub async fn collect(
     let mut filing = Filing::new();
     // As many files at a time as there are processors, so that none waits while another unpacks.
     let mut rooms: Vec<Vec<u8>> = vec![Vec::new(); rayon::current_num_threads()];
-    let mut files = std::pin::pin!(archive.kept_since(since).chunks(rooms.len()));
+    let mut files = std::pin::pin!(archive.entries_since(since).chunks(rooms.len()));
     let mut notes: Vec<Seen> = Vec::new();
-    while let Some(kept) = files.next().await {
-        let mut sound = Vec::with_capacity(kept.len());
-        for kept in kept {
-            match kept {
-                Ok(kept) => sound.push(kept),
+    while let Some(entries) = files.next().await {
+        let mut sound = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry {
+                Ok(entry) => sound.push(entry),
                 Err(error @ ArchiveError::Spoilt { .. }) => spoilt(&error),
                 Err(error) => return Err(error),
             }
@@ -120,6 +120,7 @@ struct File<'r> {
     of: Of<'r>,
 }
 
+/// What it is of.
 enum Of<'r> {
     Notes(&'r Records),
     Lines(Unpacked<'r>),
@@ -145,16 +146,19 @@ impl File<'_> {
 /// Unpacks notes, and the visits themselves where there are none that are sound.
 async fn unpacked<'r>(
     archive: &Archive,
-    kept: &'r [Kept],
+    entries: &'r [Entry],
     rooms: &'r mut [Vec<u8>],
 ) -> Result<Vec<File<'r>>, ArchiveError> {
-    let notes: Vec<Option<Vec<Range<usize>>>> =
-        kept.par_iter().zip(&mut *rooms).map(|(kept, room)| kept.records.as_ref()?.unpack(room)).collect();
-    let mut sources: Vec<Source<'r>> = Vec::with_capacity(kept.len());
-    for (kept, notes) in kept.iter().zip(notes) {
-        sources.push(match (&kept.records, notes) {
+    let places: Vec<Option<Vec<Range<usize>>>> = entries
+        .par_iter()
+        .zip(&mut *rooms)
+        .map(|(entry, room)| entry.records.as_ref()?.unpack(room))
+        .collect();
+    let mut sources: Vec<Source<'r>> = Vec::with_capacity(entries.len());
+    for (entry, places) in entries.iter().zip(places) {
+        sources.push(match (&entry.records, places) {
             (Some(records), Some(places)) => Source::Notes(records, places),
-            _ => Source::Visits(kept.visits(archive).await?),
+            _ => Source::Visits(entry.visits(archive).await?),
         });
     }
     let file = |(source, room): (Source<'r>, &'r mut Vec<u8>)| match source {

@@ -1,7 +1,8 @@
 //! What visits to one host show, one module for each kind: facts that later steps compare, and no conclusions.
 //!
-//! Each kind takes in one visit after the other, in the order of time, and is bounded whatever servers send. A visit
-//! that broke off gives what it has. Kinds know nothing of each other, nor of other hosts.
+//! Each kind has two halves. Its `Note` is what one visit shows, read from its bytes, whatever other visits showed; a visit
+//! that broke off gives what it has. Its `take` adds one note after the other, in the order of time, sees nothing but notes,
+//! and is bounded whatever servers send. Kinds know nothing of each other, nor of other hosts.
 
 pub mod canary;
 pub mod claims;

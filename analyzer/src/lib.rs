@@ -34,6 +34,7 @@ pub mod signs;
 pub mod software;
 pub mod survey;
 pub mod tables;
+pub mod text;
 pub mod truth;
 
 #[cfg(test)]

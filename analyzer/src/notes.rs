@@ -3,7 +3,7 @@
 //! read once in its life.
 //!
 //! A note says the same whatever other visits showed. It is written without the names of its fields, and read only by
-//! programs that would write the same: [`name`] is another one whenever a note would be.
+//! programs of the same sources: whoever changes any of them need not think of notes.
 
 use std::sync::Arc;
 
@@ -13,14 +13,10 @@ use model::{Outcome, Seconds, Visit, archive::Beside, finding::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{self, canary, claims, identity, node, place, refusals, software, timing, tls, twins},
-    identify::{self, Knowledge, KnowledgeError},
-    mark::Mark,
+    features::{canary, claims, identity, node, place, refusals, software, timing, tls, twins},
+    identify::{Knowledge, KnowledgeError},
     reading::Reading,
 };
-
-/// Rises when notes are written otherwise, though they say the same.
-const FORM: u32 = 1;
 
 /// Notes, as they are kept beside the visits of an archive ([`Archive::with`](model::Archive::with)).
 ///
@@ -28,10 +24,8 @@ const FORM: u32 = 1;
 /// What is known of software cannot be read.
 pub fn beside() -> Result<Beside, KnowledgeError> {
     let knowledge = Knowledge::embedded()?;
-    let versions = [FORM, features::VERSION, identify::VERSION].map(u32::to_le_bytes).concat();
-    let made_by = Mark::of_parts([&versions[..], Knowledge::EMBEDDED.as_bytes()]);
     let record = move |visit: &Visit, digest| Note::of(visit, digest, &knowledge).write();
-    Ok(Beside { name: format!("notes-{made_by:?}").into(), record: Arc::new(record) })
+    Ok(Beside { kind: "notes", made_by: env!("NOTES_MADE_BY"), record: Arc::new(record) })
 }
 
 /// What a visit shows.
@@ -101,8 +95,10 @@ pub struct Visited {
     pub answers: u32,
     /// How many messages came that answered nothing.
     pub unasked: u32,
-    /// Bytes that were read and written.
-    pub traffic: [u64; 2],
+    /// Bytes from the server.
+    pub read: u64,
+    /// Bytes to the server.
+    pub written: u64,
     /// What the visit cost the server by our ledger.
     pub cost: f64,
 }
@@ -127,15 +123,16 @@ impl Note {
         }
     }
 
-    /// A note that was written.
+    /// A note that was written; none where it is something else.
     #[must_use]
     pub fn read(record: &[u8]) -> Option<Self> {
-        postcard::from_bytes(record).ok()
+        let (note, rest) = postcard::take_from_bytes(record).ok()?;
+        rest.is_empty().then_some(note)
     }
 
-    /// Writes it. What cannot be written is nothing, and is not read.
-    fn write(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).unwrap_or_default()
+    /// Writes it.
+    fn write(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(self).ok()
     }
 }
 
@@ -163,7 +160,8 @@ impl Visited {
             exchanges: count(visit.exchanges.len()),
             answers: count(visit.exchanges.iter().filter(|exchange| exchange.answer.is_some()).count()),
             unasked: visit.unasked.count,
-            traffic: [visit.traffic.read, visit.traffic.written],
+            read: visit.traffic.read,
+            written: visit.traffic.written,
             cost: visit.cost,
         }
     }
@@ -235,26 +233,22 @@ mod tests {
     fn notes_are_read_as_they_were_written() {
         for visit in visits() {
             let note = note(&visit);
-            assert_eq!(Note::read(&note.write()), Some(note), "{visit:?}");
+            let record = note.write().expect("writes");
+            assert_eq!(Note::read(&record), Some(note), "{visit:?}");
+            assert_eq!(Note::read(&[&record[..], b"x"].concat()), None);
         }
-    }
-
-    #[test]
-    fn who_writes_notes_otherwise_gives_them_another_name() {
-        let all: Vec<Vec<u8>> = visits().iter().map(|visit| note(visit).write()).collect();
-        let mark = Mark::of_parts(all.iter().map(Vec::as_slice));
-        assert_eq!((FORM, format!("{mark:?}").as_str()), (1, ""), "raise FORM, and write the new mark here");
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_a_note_or_none(bytes: Vec<u8>, at in 0_usize..2_000, to: u8) {
-            static RECORD: LazyLock<Vec<u8>> = LazyLock::new(|| note(&visits()[1]).write());
-            Note::read(&bytes);
+            static RECORD: LazyLock<Vec<u8>> = LazyLock::new(|| note(&visits()[1]).write().expect("writes"));
+            let readable = |record: &[u8]| Note::read(record).is_none_or(|note| note.write().is_some_and(|record| Note::read(&record).is_some()));
+            prop_assert!(readable(&bytes));
             let mut record = RECORD.clone();
             let at = at % record.len();
             record[at] = to;
-            Note::read(&record);
+            prop_assert!(readable(&record));
         }
     }
 }

@@ -166,6 +166,11 @@ async fn analyze(
         opened: &BTreeSet::new(),
         defaults: bundled_endpoints,
     };
+    match basis.note().await {
+        Ok(0) => {}
+        Ok(files) => info!(files, "visits that another version had archived were noted"),
+        Err(error) => warn!(%error, "visits are read that have no notes, which takes longer"),
+    }
     let play = Play { wallets: WALLETS, seed: 1 };
     match basis.report(folder, (play, DRAWS), |error| warn!(%error, "a part of the archive is spoilt")).await
     {

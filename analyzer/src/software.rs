@@ -53,7 +53,7 @@ impl Speech {
         }
         let claim = first.claimed.as_deref().and_then(Claim::read);
         Self {
-            claimed: first.claimed.clone(),
+            claimed: first.claimed.as_deref().map(str::to_owned),
             identified: knowledge.identify(&evidence),
             fit: claim.as_ref().and_then(|claim| knowledge.fit(&evidence, &claim.name, &claim.version)),
             is_known: claim.as_ref().is_some_and(|claim| knowledge.knows(&claim.name)),

@@ -131,6 +131,11 @@ async fn visits_become_an_archive_and_the_report_that_anybody_makes_of_it() {
     let (first, second) = setting.visits.split_at(setting.visits.len() / 2);
     setting.put(&redis, first).await;
     ok(&mut setting.program());
+    // As if another version had archived the first half.
+    let archive = setting.place("archive");
+    let notes = || files(&archive).into_keys().filter(|path| path.to_string_lossy().contains(".notes-"));
+    assert!(notes().count() > 0, "{:?}", files(&archive).keys());
+    notes().for_each(|path| fs::remove_file(archive.join(path)).expect("removed"));
     setting.put(&redis, second).await;
 
     // One that is killed while it works, wherever it is, leaves nothing that the next one stumbles over.
@@ -150,6 +155,7 @@ async fn visits_become_an_archive_and_the_report_that_anybody_makes_of_it() {
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("the network was analysed") && said.contains("no statuses are written"), "{said}");
     assert_eq!(setting.archived().await, setting.visits, "each once, in their order");
+    assert_eq!(2 * notes().count(), files(&archive).len(), "each file of visits has its notes");
 
     let mut analyze = Command::new(observatory());
     analyze.arg("analyze").arg("--archive").arg(setting.place("archive")).args(["--window", "720h"]);

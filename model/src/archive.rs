@@ -16,8 +16,8 @@ use object_store::{
 use url::Url;
 
 pub use self::{
-    beside::{Beside, Records},
-    read::{Kept, Packed, Unpacked},
+    beside::{Beside, Maker, Records},
+    read::{Entry, Packed, Unpacked},
     write::Writer,
 };
 
@@ -113,8 +113,7 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Store`].
     pub async fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
-        let put = self.store.put(&Path::from(name), bytes.into()).await;
-        put.map(|_| ()).map_err(|source| ArchiveError::Store { operation: "write", source })
+        self.put(&Path::from(name), bytes).await
     }
 
     /// A small file that was kept beside the visits.
@@ -128,6 +127,11 @@ impl Archive {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    async fn put(&self, path: &Path, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        let put = self.store.put(path, bytes.into()).await;
+        put.map(|_| ()).map_err(|source| ArchiveError::Store { operation: "write", source })
     }
 
     fn visits() -> Path {

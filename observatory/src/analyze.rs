@@ -14,7 +14,7 @@ use analyzer::{
     folder::{Folder, FolderError},
     notes,
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use electrum::Network;
 use jiff::SignedDuration;
 use model::{Archive, archive::ArchiveError, assessment::Group, geoip::Databases};
@@ -33,6 +33,7 @@ use crate::output::{self, Usage};
   observatory analyze --archive archive --out report
   observatory analyze --archive archive --out report --geoip GeoLite2-Country.mmdb --geoip GeoLite2-ASN.mmdb
   observatory analyze --archive archive --out report --window 720h
+  observatory analyze --archive theirs --out report --notes ignore
 and then:
   observatory serve report
   observatory verify DIGEST --archive archive")]
@@ -48,10 +49,20 @@ pub(crate) struct Arguments {
     /// Wallets that are played for each way to use one: chance moves the curves of exposure by half a percent or so
     #[arg(long, value_name = "N", default_value_t = WALLETS)]
     wallets: usize,
-    /// Read the visits themselves, also where notes of them were kept beside them: for an archive of somebody whose notes
-    /// you do not want to trust
-    #[arg(long)]
-    afresh: bool,
+    /// What is done with the notes that are kept beside visits, and spare an analysis the reading of them
+    #[arg(long, value_enum, value_name = "HOW", default_value = "read")]
+    notes: Notes,
+}
+
+/// What is done with notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Notes {
+    /// They are read where there are some
+    Read,
+    /// The same, and those that are missing are written into the archive first
+    Keep,
+    /// The visits themselves are read, since whoever gives you an archive may have written other notes
+    Ignore,
 }
 
 // No documentation comment: clap would take it for that of the command.
@@ -82,7 +93,7 @@ impl Arguments {
             out,
             seed: 1,
             wallets: WALLETS,
-            afresh: false,
+            notes: Notes::Read,
         }
     }
 }
@@ -93,11 +104,15 @@ impl Arguments {
 /// [`Usage`] for arguments that make no sense; else what kept the archive from being read or the files from being
 /// written.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let evidence = arguments.evidence.read(!arguments.afresh)?;
+    let evidence = arguments.evidence.read(arguments.notes)?;
     let folder = Folder::take(&arguments.out).map_err(|error| match error {
         FolderError::Busy { .. } => anyhow::Error::from(error),
         error => Usage(format!("--out {error}: name another folder")).into(),
     })?;
+    if arguments.notes == Notes::Keep {
+        let files = evidence.basis().note().await?;
+        output::note(&format!("Notes were made for {files} files of visits."));
+    }
     let play = Play { wallets: arguments.wallets, seed: arguments.seed };
     let done = evidence.basis().report(&folder, (play, DRAWS), spoilt).await;
     let analysis = done.map_err(|error| evidence.complaint(error))?;
@@ -111,14 +126,14 @@ fn spoilt(error: &ArchiveError) {
 }
 
 impl Evidence {
-    /// What the arguments name. Notes are read in place of visits where that is wanted and where there are some.
+    /// What the arguments name, to be read so.
     ///
     /// # Errors
     /// [`Usage`] for a file that is not what it should be; else what is wrong with the archive.
-    pub(crate) fn read(&self, noted: bool) -> anyhow::Result<Read<'_>> {
+    pub(crate) fn read(&self, how: Notes) -> anyhow::Result<Read<'_>> {
         let databases = Databases::open(&self.geoip).map_err(|e| Usage(format!("--geoip {e}")))?;
         let mut archive = Archive::open(&self.archive)?;
-        if noted {
+        if how != Notes::Ignore {
             archive = archive.with(notes::beside()?);
         }
         Ok(Read { of: self, archive, databases, opened: self.opened()? })

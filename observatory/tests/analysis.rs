@@ -59,11 +59,20 @@ fn history(folder: &Path, scenario: &str) -> anyhow::Result<String> {
 fn a_history_is_the_same_to_the_byte_and_so_is_what_follows_from_it() -> anyhow::Result<()> {
     let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
     // From the notes beside the visits, and from the visits themselves.
-    for (folder, how) in folders.iter().zip([&[][..], &["--afresh"]]) {
+    for (folder, how) in folders.iter().zip([&[][..], &["--notes", "ignore"]]) {
         let archive = history(folder.path(), "x9-fee-burn")?;
         let report = folder.path().join("report").to_str().context("UTF-8")?.to_owned();
         must(&[&["analyze", "--archive", &archive, "--out", &report, "--wallets", "50"], how].concat())?;
     }
+    // Notes that are gone are written again, and are the same.
+    let archive = folders[1].path().join("archive");
+    for name in files(&archive)?.keys().filter(|name| name.contains(".notes-")) {
+        fs::remove_file(archive.join(name))?;
+    }
+    let (elsewhere, archive) = (tempfile::tempdir()?, archive.to_str().context("UTF-8")?);
+    let report = elsewhere.path().to_str().context("UTF-8")?;
+    must(&["analyze", "--archive", archive, "--out", report, "--wallets", "50", "--notes", "keep"])?;
+
     let [one, other] = [files(folders[0].path())?, files(folders[1].path())?];
     ensure!(one.keys().eq(other.keys()), "{:?} and {:?}", one.keys(), other.keys());
     let differing: Vec<&String> = one.keys().filter(|name| one.get(*name) != other.get(*name)).collect();

@@ -30,11 +30,16 @@ pub struct Note(Vec<(Box<str>, Digest)>);
 
 impl Note {
     pub(crate) fn of(reading: &Reading<'_>) -> Self {
-        let told = reading.of_probe("H1").filter_map(|turn| {
+        let mut told: Vec<(Box<str>, Digest)> = Vec::new();
+        for turn in reading.of_probe("H1") {
             let text = String::from_utf8_lossy(turn.exchange.request.bytes());
-            Some((canaries(&text).next()?.into(), turn.digest()))
-        });
-        Self(told.take(MOST).collect())
+            if let Some(canary) = canaries(&text).next()
+                && told.iter().all(|(known, _)| **known != *canary)
+            {
+                told.push((canary.into(), turn.digest()));
+            }
+        }
+        Self(told)
     }
 }
 

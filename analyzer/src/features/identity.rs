@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use electrum::{
     Host,
     guard::{Forbidden, Guard},
-    text::printable,
 };
 use model::{Purpose, finding::Digest, purpose::Arm};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -15,6 +14,7 @@ use crate::{
     mark::Mark,
     notes::Visited,
     reading::{Reading, Turn},
+    text::Text,
 };
 
 /// Rises when the same visits give other features.
@@ -31,11 +31,11 @@ const MAX_HOSTS: usize = 32;
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     /// The software, as `server.version` names it (H1, H2); printable.
-    pub software: Spans<Box<str>>,
+    pub software: Spans<Text>,
     /// The banner (M2).
     pub banner: Spans<Banner>,
     /// The donation address (M3), where it is not empty; printable.
-    pub donation: Spans<Box<str>>,
+    pub donation: Spans<Text>,
     /// What `server.features` declares (M1).
     pub declared: Spans<Declared>,
 }
@@ -46,14 +46,14 @@ pub struct Banner {
     /// Its words without digits and without the server's own name: one text of many servers is one mark.
     pub words: Mark,
     /// The first address in it at which a person can be reached: mail, a page, a key; printable.
-    pub contact: Option<Box<str>>,
+    pub contact: Option<Text>,
 }
 
 /// What a server declares in `server.features`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Declared {
     /// Lowest and highest protocol version; printable.
-    pub protocol: Option<[Box<str>; 2]>,
+    pub protocol: Option<[Text; 2]>,
     /// The hosts that it says are its own, at most 32, in order.
     pub hosts: Box<[Host]>,
 }
@@ -88,9 +88,9 @@ impl Identity {
 /// What a server says of itself in one visit, which came under our own name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    software: Option<Look<Box<str>>>,
+    software: Option<Look<Text>>,
     banner: Option<Look<Banner>>,
-    donation: Option<Look<Box<str>>>,
+    donation: Option<Look<Text>>,
     declared: Option<Look<Declared>>,
 }
 
@@ -104,13 +104,13 @@ impl Note {
         Self {
             software: look(reading.said("H1").or_else(|| reading.said("H2")), |text| {
                 let (software, _): (String, IgnoredAny) = serde_json::from_str(text).ok()?;
-                Some(printable(&software, MAX_TEXT).into())
+                Some(Text::of(&software, MAX_TEXT))
             }),
             banner: look(reading.said("M2"), |text| banner(text, host)),
             donation: look(reading.said("M3"), |text| {
                 let address: String = serde_json::from_str(text).ok()?;
-                let address = printable(address.trim(), MAX_TEXT);
-                (!address.is_empty()).then(|| address.into())
+                let address = Text::of(address.trim(), MAX_TEXT);
+                (!address.is_empty()).then_some(address)
             }),
             declared: look(reading.said("M1"), declared),
         }
@@ -133,7 +133,7 @@ fn declared(text: &str) -> Option<Declared> {
         hosts: HashMap<String, IgnoredAny>,
     }
     let features: Features = serde_json::from_str(text).ok()?;
-    let version = |value: &serde_json::Value| Some(Box::from(printable(value.as_str()?, 16)));
+    let version = |value: &serde_json::Value| Some(Text::of(value.as_str()?, 16));
     let protocol = version(&features.protocol_min).zip(version(&features.protocol_max));
     let mut hosts: Vec<Host> = features.hosts.keys().filter_map(|host| host.parse().ok()).collect();
     hosts.sort_unstable();
@@ -155,7 +155,7 @@ pub(crate) fn words(text: &str, host: &Host) -> Mark {
     Mark::of_parts(words.map(str::as_bytes))
 }
 
-fn contact(banner: &str) -> Option<Box<str>> {
+fn contact(banner: &str) -> Option<Text> {
     let bare = |c: char| !c.is_alphanumeric() && c != '@';
     let words = banner.split_whitespace().map(|word| word.trim_matches(bare));
     let reaches = |word: &&str| {
@@ -164,7 +164,7 @@ fn contact(banner: &str) -> Option<Box<str>> {
         let handle = word.starts_with('@') || word.starts_with("npub1") || word.contains("t.me/");
         (6..=MAX_TEXT).contains(&word.len()) && (mail || page || handle)
     };
-    words.clone().find(reaches).map(|word| printable(&word.to_lowercase(), MAX_TEXT).into())
+    words.clone().find(reaches).map(|word| Text::of(&word.to_lowercase(), MAX_TEXT))
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     fn identity(said: &[(&'static str, &str)]) -> Identity {
         let mut identity = Identity::default();
         fold(&[answers("ssl://a.example:50002", 0, said)], |visited, reading| {
-            identity.take(visited, &Note::of(reading))
+            identity.take(visited, &Note::of(reading));
         });
         identity
     }

@@ -7,13 +7,13 @@ use std::{
     num::NonZeroU16,
 };
 
-use electrum::{Host, Transport, text::printable};
+use electrum::{Host, Transport};
 use model::{Outcome, Purpose, finding::Digest};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::spans::{Look, Spans};
-use crate::{mark::Mark, notes::Visited, reading::Reading};
+use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 3;
@@ -38,7 +38,7 @@ pub struct Place {
     /// Whether it answered at another one before.
     pub moved: bool,
     /// What that address calls itself (PTR); printable.
-    pub pointer: Option<Box<str>>,
+    pub pointer: Option<Text>,
     /// Where it answered.
     pub answered: BTreeSet<(Transport, NonZeroU16)>,
     /// Who told of it.
@@ -63,7 +63,7 @@ pub struct Note {
     /// The address at which it answered.
     dialled: Option<IpAddr>,
     /// What that address calls itself, where it answered; printable.
-    pointer: Option<Box<str>>,
+    pointer: Option<Text>,
     peers: Option<Peers>,
 }
 
@@ -104,7 +104,7 @@ impl Note {
         let pointer = visit.resolution.pointer.as_deref();
         Self {
             dialled: peer.map(|peer| peer.ip().to_canonical()),
-            pointer: pointer.map(|pointer| printable(pointer, 253).into()),
+            pointer: pointer.map(|pointer| Text::of(pointer, 253)),
             peers: Peers::of(reading),
             ..before
         }

@@ -1,7 +1,6 @@
 //! Which software speaks. Evidence is kept for each thing that the host called itself, since another name may be
 //! another program.
 
-use electrum::text::printable;
 use jiff::Timestamp;
 use model::{Purpose, finding::Digest};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use crate::{
     identify::{Evidence, Knowledge, observe},
     notes::Visited,
     reading::Reading,
+    text::Text,
 };
 
 /// Rises when the same visits give other features.
@@ -31,7 +31,7 @@ pub struct Software {
 #[derive(Clone, Debug)]
 pub struct Era {
     /// What it called itself; none where it did not say.
-    pub claimed: Option<String>,
+    pub claimed: Option<Text>,
     /// When that was first seen.
     pub since: Timestamp,
     /// How it spoke.
@@ -53,7 +53,7 @@ pub struct Note(Option<Spoke>);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Spoke {
     /// What it called itself, and the exchange in which it did; printable.
-    claimed: Option<(String, Digest)>,
+    claimed: Option<(Text, Digest)>,
     evidence: Evidence,
     /// Whether as much was asked as is mostly.
     is_usual: bool,
@@ -67,7 +67,7 @@ impl Note {
         }
         let claimed = reading
             .of_probe("H1")
-            .find_map(|turn| Some((printable(&turn.result::<(String, String)>()?.0, 200), turn.digest())));
+            .find_map(|turn| Some((Text::of(&turn.result::<(String, String)>()?.0, 200), turn.digest())));
         Self(Some(Spoke {
             claimed,
             evidence: knowledge.weigh(&observe(reading.visit)),

@@ -9,11 +9,13 @@ use model::{Purpose, finding::Digest};
 use serde::{Deserialize, Serialize};
 
 use super::spans::{Look, Spans};
-use crate::{mark::Mark, notes::Visited, reading::Reading};
+use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
 
+/// Longest text of a certificate, in characters.
+const MAX_TEXT: usize = 4_096;
 /// Others whose tickets are remembered.
 const MAX_TICKETS: usize = 64;
 
@@ -36,11 +38,11 @@ pub struct Leaf {
     /// SHA-256 of its public key.
     pub key: Digest,
     /// Whom it names; printable.
-    pub subject: Box<str>,
+    pub subject: Text,
     /// Who is said to have signed it; printable.
-    pub issuer: Box<str>,
+    pub issuer: Text,
     /// Its number, in hex.
-    pub serial: Box<str>,
+    pub serial: Text,
     /// The first second of its validity.
     #[serde(with = "jiff::fmt::serde::timestamp::nanosecond::required")]
     pub not_before: Timestamp,
@@ -152,9 +154,9 @@ impl Leaf {
     fn of(certificate: &tls::Certificate) -> Option<Self> {
         Some(Self {
             key: certificate.spki_sha256.parse().ok()?,
-            subject: certificate.subject.as_str().into(),
-            issuer: certificate.issuer.as_str().into(),
-            serial: certificate.serial.as_str().into(),
+            subject: Text::of(&certificate.subject, MAX_TEXT),
+            issuer: Text::of(&certificate.issuer, MAX_TEXT),
+            serial: Text::of(&certificate.serial, MAX_TEXT),
             not_before: certificate.not_before,
             not_after: certificate.not_after,
             self_signed: certificate.self_signed,

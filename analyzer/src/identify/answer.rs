@@ -2,7 +2,7 @@
 //! skeleton of its results. Contents that chain, peers or settings decide are left out.
 
 use super::{
-    json::{Members, elements, string},
+    json::{Members, elements, first_elements, string},
     question::{Kind, Question},
     template::template,
 };
@@ -19,14 +19,14 @@ const MAX: usize = 200;
 /// A trait of an answer: to what question, and what was seen.
 type Seen = (String, String);
 
-/// The traits of an answer. None where it tells of a passing condition, or is no answer.
-pub(crate) fn seen(question: &Question<'_>, line: &str) -> Vec<Seen> {
-    let line = line.trim();
+/// The traits of an answer: a line without spaces around it, and its members. None where it tells of a passing condition,
+/// or is no answer.
+pub(crate) fn seen(question: &Question<'_>, line: &str, members: Option<&Members<'_>>) -> Vec<Seen> {
     if let Some(items) = elements(line) {
         let what = if items.is_empty() { "an empty array" } else { "an array" };
         return vec![(question.text.clone(), what.to_owned())];
     }
-    let Some(members) = Members::read(line) else { return Vec::new() };
+    let Some(members) = members else { return Vec::new() };
     let mut seen = match (members.get("error"), members.get("result")) {
         (Some(error), _) => failure(question, error),
         (None, Some(result)) => success(question, result),
@@ -96,8 +96,7 @@ fn success(question: &Question<'_>, result: &str) -> Vec<Seen> {
         seen.push(("named parameters".to_owned(), "answered".to_owned()));
     }
     // An empty list is a matter of contents; how its elements look is not.
-    let mut kinds: Vec<String> =
-        elements(result).unwrap_or_default().iter().take(ELEMENTS).map(|item| skeleton(item)).collect();
+    let mut kinds: Vec<String> = first_elements(result, ELEMENTS).into_iter().map(skeleton).collect();
     kinds.sort_unstable();
     kinds.dedup();
     seen.extend(kinds.into_iter().map(|kind| (format!("an element of {asked}"), kind)));
@@ -134,7 +133,7 @@ mod tests {
 
     fn traits(method: &str, params: &str, line: &str) -> Vec<Seen> {
         let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
-        seen(&Question::read(&request).expect("a question"), line)
+        seen(&Question::read(&request).expect("a question"), line, Members::read(line).as_ref())
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How an answer is written: what its JSON library does without being told. The operator does not choose any
 //! of it (ElectrumX writes answers with Python's own `json` whatever parser it was installed with).
 
+use memchr::memmem;
+
 use super::{
     json::{Members, elements, outside_strings, string},
     question::{Kind, Question},
@@ -9,15 +11,18 @@ use super::{
 /// Nesting that is looked into.
 const DEPTH: usize = 4;
 
-/// Habits of writing: which, and what was seen.
-pub(crate) fn seen(question: &Question<'_>, line: &str) -> Vec<(&'static str, String)> {
-    let line = line.trim();
+/// Habits of writing, of a line without spaces around it and of its members: which, and what was seen.
+pub(crate) fn seen(
+    question: &Question<'_>,
+    line: &str,
+    members: Option<&Members<'_>>,
+) -> Vec<(&'static str, String)> {
     let mut seen = Vec::new();
     if question.kind == Kind::Batch && elements(line).is_some_and(|items| items.len() > 1) {
         seen.push(("batch separator", batch_separator(line).to_owned()));
         return seen;
     }
-    let Some(members) = Members::read(line) else { return seen };
+    let Some(members) = members else { return seen };
     seen.push(("separators", separators(line).to_owned()));
     if let Some(form) = non_ascii(line) {
         seen.push(("letters beyond ASCII", form.to_owned()));
@@ -80,7 +85,7 @@ fn separators(line: &str) -> &'static str {
 }
 
 fn non_ascii(line: &str) -> Option<&'static str> {
-    let escaped = line.match_indices("\\u").any(|(at, _)| {
+    let escaped = memmem::find_iter(line.as_bytes(), "\\u").any(|at| {
         // An escaped backslash before a `u` is no escape of a letter.
         let backslashes = line[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
         let digits = line.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
@@ -98,7 +103,7 @@ fn non_ascii(line: &str) -> Option<&'static str> {
 /// some libraries, and no capture has any.
 fn small_number(result: &str) -> Option<&'static str> {
     // Mostly there is none in sight, and looking closer is dear.
-    if !["0.0000", "e-", "E-"].iter().any(|sign| result.contains(sign)) {
+    if !["0.0000", "e-", "E-"].iter().any(|sign| memmem::find(result.as_bytes(), sign.as_bytes()).is_some()) {
         return None;
     }
     let mut bytes = outside_strings(result)
@@ -157,7 +162,12 @@ mod tests {
     fn habit(line: &str, which: &str) -> Vec<String> {
         let request = r#"{"jsonrpc":"2.0","id":1e2,"method":"server.ping","params":[]}"#;
         let question = Question::read(request).expect("a question");
-        seen(&question, line).into_iter().filter(|(name, _)| *name == which).map(|(_, form)| form).collect()
+        let members = Members::read(line);
+        seen(&question, line.trim(), members.as_ref())
+            .into_iter()
+            .filter(|(name, _)| *name == which)
+            .map(|(_, form)| form)
+            .collect()
     }
 
     #[test]
@@ -186,7 +196,10 @@ mod tests {
             assert_eq!(habit(line, which), expected, "{line}");
         }
         let batch = Question::read("[1]").expect("a batch");
-        assert_eq!(seen(&batch, "[{}, {}]"), [("batch separator", "},·{".to_owned())]);
-        assert_eq!(seen(&batch, "[{\"a\":{\"b\":\"}, {\"}},{}]"), [("batch separator", "},{".to_owned())]);
+        assert_eq!(seen(&batch, "[{}, {}]", None), [("batch separator", "},·{".to_owned())]);
+        assert_eq!(
+            seen(&batch, "[{\"a\":{\"b\":\"}, {\"}},{}]", None),
+            [("batch separator", "},{".to_owned())]
+        );
     }
 }

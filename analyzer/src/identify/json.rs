@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -77,6 +77,36 @@ pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
     Some(items.into_iter().map(RawValue::get).collect())
 }
 
+/// The first elements of an array that is known to be sound, as text: the others are not looked at.
+pub(crate) fn first_elements(text: &str, most: usize) -> Vec<&str> {
+    struct First<'f, 'de> {
+        items: &'f mut Vec<&'de str>,
+        most: usize,
+    }
+    impl<'de> Visitor<'de> for First<'_, 'de> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+            while self.items.len() < self.most
+                && let Some(item) = array.next_element::<&RawValue>()?
+            {
+                self.items.push(item.get());
+            }
+            Ok(())
+        }
+    }
+    let mut items = Vec::new();
+    if begins(text, '[') {
+        // That the array goes on is no error here.
+        let _ = serde_json::Deserializer::from_str(text).deserialize_seq(First { items: &mut items, most });
+    }
+    items
+}
+
 /// What a JSON string stands for.
 pub(crate) fn string(text: &str) -> Option<String> {
     begins(text, '"').then(|| serde_json::from_str(text).ok()).flatten()
@@ -84,21 +114,33 @@ pub(crate) fn string(text: &str) -> Option<String> {
 
 /// The parts of a JSON text that stand outside strings, each with its place.
 pub(crate) fn outside_strings(text: &str) -> impl Iterator<Item = (usize, u8)> {
-    let (mut within, mut escaped) = (false, false);
-    text.bytes().enumerate().filter(move |&(_, byte)| {
-        let was_within = within;
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if within => escaped = true,
-            b'"' => within = !within,
-            _ => {}
+    let (bytes, mut next) = (text.as_bytes(), 0);
+    std::iter::from_fn(move || {
+        while *bytes.get(next)? == b'"' {
+            next = after_string(bytes, next + 1);
         }
-        !was_within && byte != b'"'
+        next += 1;
+        Some((next - 1, bytes[next - 1]))
     })
+}
+
+/// The place after the quote that ends a string, which begins at a place.
+fn after_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        // What is escaped ends nothing.
+        at += 1;
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -116,5 +158,37 @@ mod tests {
         let outside: String =
             outside_strings(r#"{"a\"b:,": ["x,y"], "c":1}"#).map(|(_, byte)| char::from(byte)).collect();
         assert_eq!(outside, "{: [], :1}");
+    }
+
+    #[test]
+    fn of_an_array_the_first_elements_are_read() {
+        for (text, first) in [
+            ("[1, [2,\"]\"],3]", &["1", "[2,\"]\"]"][..]),
+            ("[1]", &["1"]),
+            ("[]", &[]),
+            ("{}", &[]),
+            ("7", &[]),
+        ] {
+            assert_eq!(first_elements(text, 2), first, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_stands_outside_strings_is_found_by_one_byte_after_the_other(text in r#"([a",: é]|\\["\\nu]?){0,40}"#) {
+            let (mut within, mut escaped) = (false, false);
+            let expected = text.bytes().enumerate().filter(|&(_, byte)| {
+                let was_within = within;
+                match byte {
+                    _ if escaped => escaped = false,
+                    b'\\' if within => escaped = true,
+                    b'"' => within = !within,
+                    _ => {}
+                }
+                !was_within && byte != b'"'
+            });
+            let expected: Vec<_> = expected.collect();
+            prop_assert_eq!(outside_strings(&text).collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -204,8 +204,7 @@ impl Knowledge {
                 }
             }
         }
-        let weighed = Weighed { topic: Fingerprint::of(&observation.topic), covered, fits };
-        (covered != 0).then_some(weighed)
+        (covered != 0).then(|| Weighed { topic: Fingerprint::of(&observation.topic), covered, fits })
     }
 }
 
@@ -236,9 +235,10 @@ fn fits_era(by_era: &Traits, era: &str, seen: &String) -> Option<bool> {
     Some(others.any(|(_, traits)| traits.contains(seen)))
 }
 
-/// What visits say for and against each version: some bytes an observation, whatever a server sent.
+/// What visits say for and against each version: some bytes an observation, whatever a server sent. Each observation is
+/// there once, and they are in order: a set would take twice the memory, and there is one of each host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence(BTreeSet<Weighed>);
+pub struct Evidence(Vec<Weighed>);
 
 /// An observation, weighed: which versions' captures cover it, and which of these show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -276,7 +276,13 @@ impl Weighed {
 impl Evidence {
     /// Adds what another visit to the same server says.
     pub fn extend(&mut self, other: &Self) {
-        self.0.extend(&other.0);
+        let is_new = |weighed: &&Weighed| self.0.binary_search(weighed).is_err();
+        let new: Vec<Weighed> = other.0.iter().filter(is_new).copied().collect();
+        if !new.is_empty() {
+            self.0.reserve_exact(new.len());
+            self.0.extend(new);
+            self.0.sort_unstable();
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Weighed> + Clone {
@@ -286,6 +292,9 @@ impl Evidence {
 
 impl FromIterator<Weighed> for Evidence {
     fn from_iter<I: IntoIterator<Item = Weighed>>(weighed: I) -> Self {
-        Self(weighed.into_iter().collect())
+        let mut all: Vec<Weighed> = weighed.into_iter().collect();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
     }
 }

@@ -8,6 +8,7 @@ use super::{
     answer,
     conversation::Conversation,
     grammar,
+    json::Members,
     padding::Tally,
     question::{Era, Kind, Question},
 };
@@ -59,10 +60,12 @@ fn of_answers(conversation: &Conversation<'_>, all: &mut BTreeSet<Observation>) 
         if greets && era != Era::Unidentified {
             "a second server.version".clone_into(&mut question.text);
         }
-        for (habit, seen) in grammar::seen(&question, said.line) {
+        let line = said.line.trim();
+        let members = Members::read(line);
+        for (habit, seen) in grammar::seen(&question, line, members.as_ref()) {
             all.insert(Observation { topic: Topic::Grammar(habit), seen });
         }
-        for (asked, seen) in answer::seen(&question, said.line) {
+        for (asked, seen) in answer::seen(&question, line, members.as_ref()) {
             all.insert(Observation { topic: Topic::Answer(asked, era.name()), seen });
         }
         if greets {

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Methods of the Electrum protocol, of old versions and of extensions too. What is not here is asked as
-/// "a method that does not exist".
+/// "a method that does not exist". In alphabetical order.
 const METHODS: &[&str] = &[
     "blockchain.address.get_balance",
     "blockchain.address.get_first_use",
@@ -190,7 +190,7 @@ impl<'a> Question<'a> {
         if method.is_empty() || !method.chars().all(sound) || params.is_none() && names.contains(&"params") {
             return None;
         }
-        let (asked, kind) = match METHODS.contains(&method.as_str()) {
+        let (asked, kind) = match METHODS.binary_search(&method.as_str()).is_ok() {
             false => ("a method that does not exist".to_owned(), Kind::Call),
             true => parameters(&method, params)?,
         };
@@ -272,6 +272,11 @@ fn collect_strings(value: &str, into: &mut Vec<String>, depth: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_method_is_found() {
+        assert!(METHODS.is_sorted(), "they are searched by halves");
+    }
 
     #[test]
     fn the_question_is_read_from_the_bytes() {

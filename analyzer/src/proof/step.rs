@@ -38,6 +38,7 @@ impl Witness<'_> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What is looked at.
+    #[serde(deserialize_with = "crate::text::words")]
     pub what: Cow<'static, str>,
     /// What it must be.
     pub expected: Shown,
@@ -72,7 +73,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {
     /// Words; printable.
-    Words(Cow<'static, str>),
+    Words(#[serde(deserialize_with = "crate::text::words")] Cow<'static, str>),
     /// A hash that is written reversed.
     Hash(sha256d::Hash),
     /// A digest that is not; none is `null`.

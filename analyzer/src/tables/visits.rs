@@ -34,7 +34,7 @@ pub const COLUMNS: [Column<Visited>; 21] = [
     Column { name: "exchanges", value: Value::Whole(|row| whole(row.exchanges)) },
     Column { name: "answers", value: Value::Whole(|row| whole(row.answers)) },
     Column { name: "unasked", value: Value::Whole(|row| whole(row.unasked)) },
-    Column { name: "bytes_read", value: Value::Whole(|row| whole(row.traffic[0])) },
-    Column { name: "bytes_written", value: Value::Whole(|row| whole(row.traffic[1])) },
+    Column { name: "bytes_read", value: Value::Whole(|row| whole(row.read)) },
+    Column { name: "bytes_written", value: Value::Whole(|row| whole(row.written)) },
     Column { name: "cost", value: Value::Number(|row| Some(row.cost)) },
 ];

@@ -1,45 +1,134 @@
 //! What is kept beside a file of visits, one record a visit: what a program made of them when they were written, so that
-//! it need not read them again. `visits/DATE/RUN-00000.jsonl.zst` has `visits/DATE/RUN-00000.NAME.zst` beside it.
+//! it need not read them again. `visits/DATE/RUN-00000.jsonl.zst` has `visits/DATE/RUN-00000.KIND-MAKER.zst` beside it.
 //!
 //! The archive knows nothing of what records are. Whoever has visits has everything: records may be missing, damaged or
 //! another program's, and then the visits themselves are read.
 
-use std::{fmt, io::Read as _, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    future::ready,
+    io::Read as _,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use object_store::path::Path;
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+use object_store::{ObjectMeta, ObjectStoreExt as _, path::Path};
 
-use super::{Archive, ArchiveError, read::LARGEST};
+use super::{Archive, ArchiveError, Packed};
 use crate::{Visit, finding::Digest};
+
+/// Bytes of records in one file at the most, unpacked: more than what they are made of may be.
+const LARGEST: usize = 64 << 20;
+/// Bytes of one record at the most.
+const LONGEST: usize = 4 << 20;
+/// Records of one file at the most.
+const MOST: usize = 1 << 20;
 
 /// What is kept beside visits.
 #[derive(Clone)]
 pub struct Beside {
-    /// Another one whenever the same visits give other records. A part of a file's name: letters, digits, dashes.
-    pub name: Arc<str>,
-    /// Makes the record of a visit, whose digest is that of its line.
-    pub record: Arc<dyn Fn(&Visit, Digest) -> Vec<u8> + Send + Sync>,
+    /// What it is. A part of a file's name: letters.
+    pub kind: &'static str,
+    /// Another one whenever the same visits might give other records. A part of a file's name: letters and digits.
+    pub made_by: &'static str,
+    /// Makes the record of a visit, whose digest is that of its line; none where it cannot.
+    pub record: Maker,
 }
+
+/// Makes records.
+pub type Maker = Arc<dyn Fn(&Visit, Digest) -> Option<Vec<u8>> + Send + Sync>;
 
 impl fmt::Debug for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Beside").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Beside")
+            .field("kind", &self.kind)
+            .field("made_by", &self.made_by)
+            .finish_non_exhaustive()
     }
 }
 
 impl Archive {
-    /// The same archive, beside whose visits something is kept: writers write it, and [`Archive::kept_since`] finds it.
+    /// The same archive, beside whose visits something is kept: writers write it, and [`Archive::entries_since`] finds it.
     #[must_use]
     pub fn with(self, beside: Beside) -> Self {
         Self { beside: Some(beside), ..self }
     }
+
+    /// Makes what is missing beside visits, without the days that had ended by a time, and deletes what other makers made;
+    /// gives for how many files it was made. Files that are damaged are left as they are.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read, or not be written.
+    pub async fn complete_since(&self, since: Timestamp) -> Result<usize, ArchiveError> {
+        let Some(beside) = &self.beside else { return Ok(0) };
+        let make = |file: ObjectMeta| async move {
+            let (packed, records) = (self.packed(&file.location).await?, beside.clone());
+            // That is work, for as many processors as there are.
+            let made = tokio::task::spawn_blocking(move || records.made_of(&packed)).await;
+            match made.ok().flatten() {
+                Some(made) => self.put(&beside.of(&file.location), made).await.map(|()| 1),
+                None => Ok(0),
+            }
+        };
+        let missing = self
+            .listed_since(since)
+            .try_filter_map(|(file, beside)| ready(Ok(beside.is_none().then_some(file))));
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        let made =
+            missing.map_ok(make).try_buffer_unordered(at_once).try_fold(0, |sum, one| ready(Ok(sum + one)));
+        let made = made.await?;
+        self.delete_of_other_makers(beside).await?;
+        Ok(made)
+    }
+
+    async fn delete_of_other_makers(&self, beside: &Beside) -> Result<(), ArchiveError> {
+        let failed = |operation| move |source| ArchiveError::Store { operation, source };
+        let files = self.store.list(Some(&Self::visits())).map_ok(|file| file.location);
+        let files: Vec<Path> = files.try_collect().await.map_err(failed("listing"))?;
+        for file in files.iter().filter(|file| beside.is_of_another_maker(file)) {
+            self.store.delete(file).await.map_err(failed("delete"))?;
+        }
+        Ok(())
+    }
 }
 
 impl Beside {
+    /// What belongs beside a file of visits; none where a part of it is spoilt, of which whoever reads it is to know.
+    fn made_of(&self, packed: &Packed) -> Option<Vec<u8>> {
+        let (mut room, mut records) = (Vec::new(), Unwritten::default());
+        let file = packed.unpack(&mut room);
+        if file.damage.is_some() {
+            return None;
+        }
+        for (number, line) in file.lines().into_iter().enumerate() {
+            records.add(&self.record(&file.visit(number, line).ok()?, Digest::of_bytes(line))?);
+        }
+        records.pack(packed.length()).ok()
+    }
+
     /// The file beside a file of visits.
     pub(super) fn of(&self, visits: &Path) -> Path {
         let stem = visits.as_ref().strip_suffix(super::VISITS).unwrap_or(visits.as_ref());
-        Path::from(format!("{stem}.{}.zst", self.name))
+        Path::from(format!("{stem}.{}-{}.zst", self.kind, self.made_by))
+    }
+
+    fn is_of_another_maker(&self, file: &Path) -> bool {
+        let mut parts = file.filename().unwrap_or_default().rsplit('.');
+        let maker = match (parts.next(), parts.next().and_then(|name| name.split_once('-'))) {
+            (Some("zst"), Some((kind, maker))) if kind == self.kind => Some(maker),
+            _ => None,
+        };
+        maker.is_some_and(|maker| maker != self.made_by)
+    }
+
+    /// The record of a visit; none where its maker broke off. Visits are kept whatever else is not.
+    pub(super) fn record(&self, visit: &Visit, digest: Digest) -> Option<Vec<u8>> {
+        let made = catch_unwind(AssertUnwindSafe(|| (self.record)(visit, digest))).ok().flatten();
+        made.filter(|record| (1..=LONGEST).contains(&record.len()))
     }
 }
 
@@ -49,25 +138,24 @@ pub(super) struct Unwritten(Vec<u8>);
 
 impl Unwritten {
     pub(super) fn add(&mut self, record: &[u8]) {
-        // A record is made of a line, of which a file has room for few that are so long.
         let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&length.to_le_bytes());
         self.0.extend_from_slice(record);
     }
 
     /// The file: how many bytes the file of visits has, and the records, each after its length, all packed.
-    pub(super) fn pack(&self, visits: &[u8]) -> std::io::Result<Vec<u8>> {
+    pub(super) fn pack(&self, visits: u64) -> std::io::Result<Vec<u8>> {
         let mut packed = zstd::Encoder::new(Vec::new(), LEVEL)?;
         // Bytes that turned around would be read as something else, and not, as of JSON, as nothing.
         packed.include_checksum(true)?;
-        std::io::Write::write_all(&mut packed, &(visits.len() as u64).to_le_bytes())?;
+        std::io::Write::write_all(&mut packed, &visits.to_le_bytes())?;
         std::io::Write::write_all(&mut packed, &self.0)?;
         packed.finish()
     }
 }
 
-/// How hard records are packed: half of them are digests, which nothing makes smaller.
-const LEVEL: i32 = 1;
+/// How hard records are packed, which is as hard as visits are: half of them are digests, which nothing makes smaller.
+const LEVEL: i32 = 3;
 
 /// What is kept beside a file of visits, as it is kept.
 #[derive(Clone, Debug)]
@@ -95,6 +183,9 @@ impl Records {
         while let Some((length, after)) = rest.split_first_chunk() {
             let start = room.len() - after.len();
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            if !(1..=LONGEST).contains(&length) || records.len() == MOST {
+                return None;
+            }
             rest = after.get(length..)?;
             records.push(start..start + length);
         }
@@ -116,11 +207,11 @@ mod tests {
     use object_store::ObjectStoreExt as _;
 
     use super::*;
-    use crate::{archive::Kept, visit::tests::example};
+    use crate::{archive::Entry, visit::tests::example};
 
-    fn vantages(name: &str) -> Beside {
-        let record = |visit: &Visit, digest: Digest| format!("{} {digest}", visit.vantage).into_bytes();
-        Beside { name: name.into(), record: Arc::new(record) }
+    fn vantages(made_by: &'static str) -> Beside {
+        let record = |visit: &Visit, digest: Digest| Some(format!("{} {digest}", visit.vantage).into_bytes());
+        Beside { kind: "notes", made_by, record: Arc::new(record) }
     }
 
     async fn written(archive: &Archive) {
@@ -133,15 +224,16 @@ mod tests {
 
     /// What is kept: records as they are, and how many lines where there are none.
     async fn kept(archive: &Archive) -> Vec<Result<Vec<String>, usize>> {
-        let kept: Vec<Kept> = archive.kept_since(Timestamp::MIN).try_collect().await.expect("readable");
+        let entries: Vec<Entry> =
+            archive.entries_since(Timestamp::MIN).try_collect().await.expect("readable");
         let mut room = Vec::new();
         let mut all = Vec::new();
-        for kept in kept {
-            let records = kept.records.as_ref().and_then(|records| records.unpack(&mut room));
+        for entry in entries {
+            let records = entry.records.as_ref().and_then(|records| records.unpack(&mut room));
             let text = |record: Range<usize>| String::from_utf8_lossy(&room[record]).into_owned();
             all.push(match records {
                 Some(records) => Ok(records.into_iter().map(text).collect()),
-                None => Err(kept.visits(archive).await.expect("there").unpack(&mut room).lines().len()),
+                None => Err(entry.visits(archive).await.expect("there").unpack(&mut room).lines().len()),
             });
         }
         all
@@ -168,10 +260,55 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_missing_is_made_but_for_what_is_damaged() {
+        let plain = Archive::open("memory:///").expect("opens");
+        written(&plain).await;
+        let spoilt = Path::from("visits/2026-11-25/spoilt.jsonl.zst");
+        plain.put(&spoilt, zstd::encode_all(&b"{}\n"[..], LEVEL).expect("packs")).await.expect("puts");
+        let archive = plain.with(vantages("one"));
+        assert_eq!(archive.complete_since(Timestamp::MIN).await.expect("completes"), 1);
+        assert_eq!(archive.complete_since(Timestamp::MIN).await.expect("completes"), 0, "there it is");
+        let completed = kept(&archive).await;
+        let whole = Archive::open("memory:///").expect("opens").with(vantages("one"));
+        written(&whole).await;
+        assert_eq!(completed, [kept(&whole).await, vec![Err(1)]].concat());
+    }
+
+    #[tokio::test]
+    async fn visits_are_kept_whatever_becomes_of_records() {
+        let breaks_off = |_: &Visit, _| -> Option<Vec<u8>> { panic!("a visit that nobody thought of") };
+        let cannot = |_: &Visit, _| None;
+        for record in [Arc::new(breaks_off) as Maker, Arc::new(cannot)] {
+            let beside = Beside { record, ..vantages("one") };
+            let archive = Archive::open("memory:///").expect("opens").with(beside);
+            written(&archive).await;
+            assert_eq!(kept(&archive).await, [Err(2)]);
+            assert_eq!(archive.complete_since(Timestamp::MIN).await.expect("completes"), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_other_makers_made_goes_when_all_is_made() {
+        let plain = Archive::open("memory:///").expect("opens");
+        written(&plain.clone().with(vantages("one"))).await;
+        let files = async || {
+            let files: Vec<_> = plain.store.list(None).try_collect().await.expect("lists");
+            files
+                .iter()
+                .map(|file| file.location.filename().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(files().await, ["run-00000.jsonl.zst", "run-00000.notes-one.zst"]);
+        let archive = plain.clone().with(vantages("two"));
+        assert_eq!(archive.complete_since(Timestamp::MIN).await.expect("completes"), 1);
+        assert_eq!(files().await, ["run-00000.jsonl.zst", "run-00000.notes-two.zst"]);
+    }
+
+    #[tokio::test]
     async fn where_records_are_damaged_or_of_others_visits_are_read() {
         let archive = Archive::open("memory:///").expect("opens").with(vantages("one"));
         written(&archive).await;
-        let path = Path::from("visits/2026-11-24/run-00000.one.zst");
+        let path = Path::from("visits/2026-11-24/run-00000.notes-one.zst");
         let whole = archive.store.get(&path).await.expect("there").bytes().await.expect("readable");
         let packed = |bytes: &[u8]| zstd::encode_all(bytes, LEVEL).expect("packs");
         let mut turned = whole.to_vec();
@@ -185,6 +322,8 @@ mod tests {
             others,
             packed(&unpacked[..unpacked.len() - 1]),
             packed(&unpacked[..4]),
+            packed(&[&unpacked[..8], &[0; 4]].concat()),
+            packed(&[&unpacked[..8], &u32::MAX.to_le_bytes()].concat()),
             Vec::new(),
         ] {
             archive.store.put(&path, bad.into()).await.expect("puts");

@@ -8,7 +8,7 @@ use super::{Archive, ArchiveError};
 
 impl Archive {
     /// Deletes the visits of the days that had ended by a time; gives how many days that were. What is kept beside the
-    /// visits stays.
+    /// days stays.
     ///
     /// # Errors
     /// Where the archive cannot be listed, or a file not be deleted. Some may be gone by then.

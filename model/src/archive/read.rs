@@ -10,7 +10,7 @@ use super::{Archive, ArchiveError, Records, VISITS};
 use crate::Visit;
 
 /// Bytes of visits in one file at the most, unpacked: many times what a writer puts into one.
-pub(super) const LARGEST: usize = 256 << 20;
+const LARGEST: usize = 256 << 20;
 
 /// A file of visits, as it is kept.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Packed {
 
 /// A file of visits that is not fetched yet, and what is kept beside it.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct Entry {
     /// What is kept beside it, where there is something.
     pub records: Option<Records>,
     visits: Visits,
@@ -34,7 +34,7 @@ enum Visits {
     At(Path),
 }
 
-impl Kept {
+impl Entry {
     /// The visits themselves.
     ///
     /// # Errors
@@ -57,6 +57,11 @@ pub struct Unpacked<'r> {
 }
 
 impl Packed {
+    /// Bytes of the file.
+    pub(super) fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Unpacks it, as far as it can be, into a room whose contents are lost: whoever reads one file after the other
     /// asks for memory once.
     pub fn unpack<'r>(&self, room: &'r mut Vec<u8>) -> Unpacked<'r> {
@@ -138,22 +143,26 @@ impl Archive {
     }
 
     /// The same for whoever reads what is kept beside them ([`Archive::with`]) in their place.
-    pub fn kept_since(&self, since: Timestamp) -> impl Stream<Item = Result<Kept, ArchiveError>> {
+    pub fn entries_since(&self, since: Timestamp) -> impl Stream<Item = Result<Entry, ArchiveError>> {
         let fetch = move |(meta, beside): (ObjectMeta, Option<Path>)| async move {
-            Ok(match beside {
-                Some(beside) => {
-                    let bytes = self.fetch(&beside).await?;
-                    let records = Records { path: beside, bytes, visits: meta.size };
-                    Kept { records: Some(records), visits: Visits::At(meta.location) }
+            // Whoever may not read it, or finds it gone, has the visits.
+            let fetched = match &beside {
+                Some(beside) => self.fetch(beside).await.ok(),
+                None => None,
+            };
+            Ok(match (beside, fetched) {
+                (Some(path), Some(bytes)) => {
+                    let records = Records { path, bytes, visits: meta.size };
+                    Entry { records: Some(records), visits: Visits::At(meta.location) }
                 }
-                None => Kept { records: None, visits: Visits::Fetched(self.packed(&meta.location).await?) },
+                _ => Entry { records: None, visits: Visits::Fetched(self.packed(&meta.location).await?) },
             })
         };
         self.listed_since(since).map_ok(fetch).try_buffered(2)
     }
 
     /// The files of visits, each with that beside it, where there is one.
-    fn listed_since(
+    pub(super) fn listed_since(
         &self,
         since: Timestamp,
     ) -> impl Stream<Item = Result<(ObjectMeta, Option<Path>), ArchiveError>> {
@@ -180,7 +189,7 @@ impl Archive {
         })
     }
 
-    async fn packed(&self, path: &Path) -> Result<Packed, ArchiveError> {
+    pub(super) async fn packed(&self, path: &Path) -> Result<Packed, ArchiveError> {
         Ok(Packed { bytes: self.fetch(path).await?, path: Arc::new(path.clone()) })
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use object_store::{ObjectStoreExt as _, path::Path};
+use object_store::path::Path;
 
 use super::{Archive, ArchiveError, VISITS, beside::Unwritten};
 use crate::{Visit, finding::Digest};
@@ -27,7 +27,8 @@ pub struct Writer {
 #[derive(Debug)]
 struct Buffer {
     lines: Vec<u8>,
-    beside: Unwritten,
+    /// None where some of it could not be made.
+    beside: Option<Unwritten>,
     visits: usize,
     since: Instant,
 }
@@ -109,15 +110,17 @@ impl Writer {
     fn buffer(&mut self, visit: &Visit, date: Date) -> Result<(), serde_json::Error> {
         let buffer = self.buffers.entry(date).or_insert_with(|| Buffer {
             lines: Vec::new(),
-            beside: Unwritten::default(),
+            beside: Some(Unwritten::default()),
             visits: 0,
             since: Instant::now(),
         });
         let start = buffer.lines.len();
         serde_json::to_writer(&mut buffer.lines, visit)?;
-        if let Some(beside) = &self.archive.beside {
-            let digest = Digest::of_bytes(&buffer.lines[start..]);
-            buffer.beside.add(&(beside.record)(visit, digest));
+        if let (Some(beside), Some(unwritten)) = (&self.archive.beside, &mut buffer.beside) {
+            match beside.record(visit, Digest::of_bytes(&buffer.lines[start..])) {
+                Some(record) => unwritten.add(&record),
+                None => buffer.beside = None,
+            }
         }
         buffer.lines.push(b'\n');
         buffer.visits += 1;
@@ -131,13 +134,14 @@ impl Writer {
         let spoilt =
             |e: std::io::Error| ArchiveError::Spoilt { file: path.to_string(), reason: e.to_string() };
         let packed = zstd::encode_all(&buffer.lines[..], 3).map_err(spoilt)?;
-        let failed = |source| ArchiveError::Store { operation: "write", source };
-        // First what is beside it: who is killed in between leaves what nobody looks for.
-        if let Some(beside) = &self.archive.beside {
-            let records = buffer.beside.pack(&packed).map_err(spoilt)?;
-            self.archive.store.put(&beside.of(&path), records.into()).await.map_err(failed)?;
+        let length = packed.len() as u64;
+        self.archive.put(&path, packed).await?;
+        if let (Some(beside), Some(unwritten)) = (&self.archive.beside, &buffer.beside)
+            && let Ok(records) = unwritten.pack(length)
+        {
+            // The visits are there; what is beside them can be made again.
+            let _ = self.archive.put(&beside.of(&path), records).await;
         }
-        self.archive.store.put(&path, packed.into()).await.map_err(failed)?;
         self.buffers.remove(&date);
         self.part += 1;
         Ok(())

@@ -8,7 +8,7 @@ use std::{
 use analyzer::folder::groups;
 use clap::Args;
 
-use super::Evidence;
+use super::{Evidence, Notes};
 use crate::output::{self, Usage};
 
 /// Conclude anew what was concluded of a server, and compare it byte for byte.
@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let published = arguments.against.as_deref().map(published).transpose()?;
     let previous = arguments.against.as_deref().map(groups).transpose()?.unwrap_or_default();
     // Whoever checks an assessment takes nobody's notes for it.
-    let analysis = arguments.evidence.read(false)?.conclude(&previous).await?;
+    let analysis = arguments.evidence.read(Notes::Ignore)?.conclude(&previous).await?;
     let assessment = analysis.assessments.iter().find(|assessment| assessment.server == arguments.server);
     let assessment = assessment.ok_or_else(|| {
         Usage(format!("{} is not in the archive: assessments.json names them", arguments.server))
