@@ -103,6 +103,8 @@ impl Basis<'_> {
             draws,
         };
         let mut analysis = Analysis::of(&collection, &knowledge, &beside);
+        // To free gigabytes takes seconds, in which the report may be written.
+        rayon::spawn(|| drop(collection));
         analysis.summary.spoilt = losses;
         Ok(analysis)
     }

@@ -80,7 +80,8 @@ impl Figure {
         if sorted.is_empty() {
             return Self::default();
         }
-        sorted.sort_by(f64::total_cmp);
+        // Those that are equal are equal to the bit.
+        sorted.sort_unstable_by(f64::total_cmp);
         let holders = sorted.len() as f64;
         let squares: f64 = sorted.iter().map(|share| share * share).sum();
         // Taken from nought, so that one holder makes no negative nought.

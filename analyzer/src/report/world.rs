@@ -3,7 +3,7 @@
 //!
 //! The data are in analyzer/data; `make land` makes them.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
 
 /// Rings of land: a first point and then steps, in tenths of a degree, longitude first.
 const LAND: &str = include_str!("../../data/land.txt");
@@ -76,10 +76,15 @@ pub(super) struct Country {
 
 /// A country by its code; none where it is no code.
 pub(super) fn country(code: &str) -> Option<Country> {
-    let row =
-        COUNTRIES.lines().find(|row| row.strip_prefix(code).is_some_and(|rest| rest.starts_with('\t')))?;
-    let [_, name, longitude, latitude] = row.split('\t').collect::<Vec<_>>()[..] else { return None };
-    Some(Country { name, middle: project(longitude.parse().ok()?, latitude.parse().ok()?) })
+    // Asked for each address of a report.
+    static BY_CODE: LazyLock<HashMap<&str, Country>> =
+        LazyLock::new(|| COUNTRIES.lines().filter_map(of_row).collect());
+    BY_CODE.get(code).copied()
+}
+
+fn of_row(row: &'static str) -> Option<(&'static str, Country)> {
+    let [code, name, longitude, latitude] = row.split('\t').collect::<Vec<_>>()[..] else { return None };
+    Some((code, Country { name, middle: project(longitude.parse().ok()?, latitude.parse().ok()?) }))
 }
 
 #[cfg(test)]

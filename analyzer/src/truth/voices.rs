@@ -1,6 +1,6 @@
 //! How many say the same. Servers of one neighbourhood have one voice, and who has no address has none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use electrum::Subnet;
 use rayon::prelude::*;
@@ -33,8 +33,7 @@ impl<T: Ord> Voices<T> {
 }
 
 /// The value in the middle of what at least a quorum says, one for each voice.
-fn median(said: &BTreeMap<Subnet, u64>) -> Option<u64> {
-    let mut values: Vec<u64> = said.values().copied().collect();
+fn median(mut values: Vec<u64>) -> Option<u64> {
     if values.len() < QUORUM {
         return None;
     }
@@ -68,14 +67,21 @@ impl Window {
     fn new(mut said: Vec<(i64, Subnet, u64)>, after: i64) -> Self {
         said.sort_unstable();
         let minutes: BTreeSet<i64> = said.iter().map(|(at, ..)| at.div_euclid(MINUTE)).collect();
-        let usual = |minute: i64| {
+        let voices: BTreeSet<Subnet> = said.iter().map(|(_, voice, _)| *voice).collect();
+        let numbers: HashMap<Subnet, usize> = voices.into_iter().zip(0..).collect();
+        let said: Vec<(i64, usize, u64)> =
+            said.into_iter().map(|(at, voice, value)| (at, numbers[&voice], value)).collect();
+        // For each voice the minute for which it was heard last: moments overlap, and are many.
+        let usual = |heard: &mut Vec<Option<i64>>, minute: i64| {
             let from = said.partition_point(|(at, ..)| *at < minute * MINUTE - BEFORE);
             let to = said.partition_point(|(at, ..)| *at < (minute + 1) * MINUTE + after);
             // Of each voice the latest.
-            median(&said[from..to].iter().map(|(_, voice, value)| (*voice, *value)).collect())
+            let latest = said[from..to].iter().rev();
+            let latest = latest.filter(|(_, voice, _)| heard[*voice].replace(minute) != Some(minute));
+            (minute, median(latest.map(|(.., value)| *value).collect()))
         };
-        let minutes: Vec<_> = minutes.into_par_iter().map(|minute| (minute, usual(minute))).collect();
-        Self(minutes.into_iter().collect())
+        let minutes = minutes.into_par_iter().map_init(|| vec![None; numbers.len()], usual);
+        Self(minutes.collect::<Vec<_>>().into_iter().collect())
     }
 
     /// The value in the middle of what a quorum told about then.
@@ -118,11 +124,27 @@ mod tests {
 
     proptest! {
         #[test]
+        fn of_each_voice_the_latest_counts(
+            said in proptest::collection::vec((0_i64..9_000, 0_u8..9, 0_u64..99), 0..60),
+        ) {
+            let said: Vec<_> = said.into_iter().map(|(at, number, value)| (at, voice(number), value)).collect();
+            let window = Window::around(said.clone());
+            for minute in 0..9_000 / MINUTE {
+                let near = |at: i64| (minute * MINUTE - BEFORE..(minute + 1) * MINUTE + AFTER).contains(&at);
+                let mut near: Vec<_> = said.iter().filter(|(at, ..)| near(*at)).copied().collect();
+                near.sort_unstable();
+                let latest: BTreeMap<Subnet, u64> = near.into_iter().map(|(_, voice, value)| (voice, value)).collect();
+                let told = said.iter().any(|(at, ..)| at.div_euclid(MINUTE) == minute);
+                let expected = told.then(|| median(latest.into_values().collect())).flatten();
+                prop_assert_eq!(window.median(minute * MINUTE), expected);
+            }
+        }
+
+        #[test]
         fn the_middle_is_not_moved_by_fewer_than_half(
             honest in proptest::collection::vec(90_u64..=110, 5..30), lies in proptest::collection::vec(any::<u64>(), 0..4),
         ) {
-            let said: BTreeMap<_, _> = (0..).map(voice).zip(honest.into_iter().chain(lies)).collect();
-            let middle = median(&said);
+            let middle = median(honest.into_iter().chain(lies).collect());
             prop_assert!(middle.is_some_and(|middle| (90..=110).contains(&middle)), "{:?}", middle);
         }
     }
