@@ -172,11 +172,11 @@ mod tests {
     use std::sync::LazyLock;
 
     use model::{
-        Exchange, Purpose, Recorded,
+        Purpose,
         purpose::{Arm, Factor, Twin},
     };
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{
@@ -206,27 +206,10 @@ mod tests {
         let twin = Visit { purpose: Purpose::Twin(twin), ..talks.clone() };
         let hears = fees(HOST, 60, 7, &[9_000, 5_000, 3_000, 2_000]);
         let (world, deep) = (World::new(), |exchanges| visit("192.0.2.9", 0, Purpose::Deep, exchanges));
-        let honest = deep(numbered(world.honest()));
+        let honest = deep(world.honest());
         let lie = json!([{"tx_hash": world.payment.compute_txid(), "height": 4}]);
-        let lies = deep(numbered(world.lying("S4", 1, &lie)));
+        let lies = deep(world.lying("S4", 1, &lie));
         vec![light(HOST, 0), talks, twin, hears, naming(HOST, &["b.example".to_owned()]), honest, lies]
-    }
-
-    /// The same exchanges, numbered from 0, whatever else was asked by then.
-    fn numbered(exchanges: Vec<Exchange>) -> Vec<Exchange> {
-        let record = |old: &Recorded, id: usize| {
-            let mut text: Value = serde_json::from_slice(old.bytes()).expect("JSON");
-            text["id"] = id.into();
-            Recorded::new(text.to_string().as_bytes(), Recorded::LIMIT)
-        };
-        let number = |(id, mut exchange): (usize, Exchange)| {
-            exchange.request = record(&exchange.request, id);
-            if let Some(answer) = &mut exchange.answer {
-                answer.response = record(&answer.response, id);
-            }
-            exchange
-        };
-        exchanges.into_iter().enumerate().map(number).collect()
     }
 
     #[test]
@@ -243,7 +226,8 @@ mod tests {
         #[test]
         fn any_bytes_are_a_note_or_none(bytes: Vec<u8>, at in 0_usize..2_000, to: u8) {
             static RECORD: LazyLock<Vec<u8>> = LazyLock::new(|| note(&visits()[1]).write().expect("writes"));
-            let readable = |record: &[u8]| Note::read(record).is_none_or(|note| note.write().is_some_and(|record| Note::read(&record).is_some()));
+            let again = |note: Note| note.write().is_some_and(|record| Note::read(&record).is_some());
+            let readable = |record: &[u8]| Note::read(record).is_none_or(again);
             prop_assert!(readable(&bytes));
             let mut record = RECORD.clone();
             let at = at % record.len();

@@ -20,6 +20,12 @@ impl Text {
     }
 }
 
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::of(text, LONGEST)
+    }
+}
+
 impl Deref for Text {
     type Target = str;
 
@@ -34,7 +40,7 @@ impl<'de> Deserialize<'de> for Text {
         // Whoever wrote it may have been somebody else. Mostly a glance will do.
         let is_plain =
             text.len() <= LONGEST && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        Ok(if is_plain { Self(text.into()) } else { Self::of(&text, LONGEST) })
+        Ok(if is_plain { Self(text.into()) } else { Self::from(&*text) })
     }
 }
 

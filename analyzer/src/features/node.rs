@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Purpose, Visit, finding::Digest, watch};
+use model::{Purpose, Seconds, Visit, finding::Digest, watch};
 use serde::{Deserialize, Serialize};
 
 use crate::{mark::Mark, notes::Visited, proof, reading::Reading};
@@ -74,14 +74,14 @@ pub struct Histogram {
     pub bins: Mark,
 }
 
-/// What one visit shows of the node. Times are microseconds since it began.
+/// What one visit shows of the node. Times are since it began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// The height and the hash of each block that it told of, and when.
-    tips: Box<[(u32, Mark, u64)]>,
+    tips: Box<[(u32, Mark, Seconds)]>,
     estimates: Option<Estimates>,
     /// When it was asked for each histogram, and its numbers.
-    histograms: Box<[(u64, Mark)]>,
+    histograms: Box<[(Seconds, Mark)]>,
     relay_fee: Option<u32>,
 }
 
@@ -89,7 +89,7 @@ pub struct Note {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Estimates {
     /// When it was asked for some, and what they were.
-    samples: Box<[(u64, Feerates)]>,
+    samples: Box<[(Seconds, Feerates)]>,
     /// The first answer.
     evidence: Digest,
 }
@@ -129,7 +129,7 @@ impl Estimates {
                 let [target]: [u32; 1] = turn.params()?;
                 Some((target, turn.result().and_then(satoshis)))
             });
-            [(micros(first.exchange.sent.into()), feerates(fees))].into()
+            [(first.exchange.sent, feerates(fees))].into()
         };
         (!samples.is_empty()).then(|| Self { samples, evidence: first.digest() })
     }
@@ -137,10 +137,11 @@ impl Estimates {
 
 /// The blocks that a visit was told of: each of those in a row that are one only the first time, and as many of the last
 /// ones as are remembered, besides one that may be the block that was told of before the visit.
-fn tips(reading: &Reading<'_>) -> Box<[(u32, Mark, u64)]> {
-    let best = reading.of_probe("C1").filter_map(proof::best);
-    let best = best.map(|(height, header)| (height, Mark::of(header.block_hash().to_string().as_bytes()), 0));
-    let mut tips: Vec<(u32, Mark, u64)> = best.collect();
+fn tips(reading: &Reading<'_>) -> Box<[(u32, Mark, Seconds)]> {
+    let best = reading.of_probe("C1").filter_map(proof::best).map(|(height, header)| {
+        (height, Mark::of(header.block_hash().to_string().as_bytes()), Seconds::default())
+    });
+    let mut tips: Vec<(u32, Mark, Seconds)> = best.collect();
     if reading.visit.purpose == Purpose::Watch {
         tips.extend(watch::tips(reading.visit).into_iter().map(|seen| {
             (seen.tip.height, Mark::of(seen.tip.hash.as_bytes()), since(reading.visit, seen.at))
@@ -151,29 +152,25 @@ fn tips(reading: &Reading<'_>) -> Box<[(u32, Mark, u64)]> {
     tips.into()
 }
 
-fn histograms(reading: &Reading<'_>) -> Box<[(u64, Mark)]> {
+fn histograms(reading: &Reading<'_>) -> Box<[(Seconds, Mark)]> {
     let histograms = reading.of_probe("F2").filter_map(|turn| {
         let bins = turn.result::<Vec<(f64, f64)>>().filter(|bins| bins.len() >= BINS)?;
         let numbers = bins.iter().flat_map(|(rate, size)| [rate.to_le_bytes(), size.to_le_bytes()]);
         let bins = Mark::of(&numbers.flatten().collect::<Vec<u8>>());
-        Some((micros(turn.exchange.sent.into()), bins))
+        Some((turn.exchange.sent, bins))
     });
     histograms.collect()
 }
 
-fn micros(since: Duration) -> u64 {
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// From the beginning of a visit to a time within it, which is given in whole microseconds.
-fn since(visit: &Visit, at: Timestamp) -> u64 {
-    u64::try_from(at.duration_since(visit.started_at).as_micros()).unwrap_or_default()
+fn since(visit: &Visit, at: Timestamp) -> Seconds {
+    Duration::try_from(at.duration_since(visit.started_at)).unwrap_or_default().into()
 }
 
 impl Node {
     /// Takes in a visit.
     pub fn take(&mut self, visited: &Visited, note: &Note) {
-        let at = |since| visited.started_at.checked_add(Duration::from_micros(since)).ok();
+        let at = |since| visited.started_at.checked_add(Duration::from(since)).ok();
         for (height, block, since) in &note.tips {
             if let Some(at) = at(*since) {
                 self.told(*height, *block, at);

@@ -43,7 +43,7 @@ pub struct Era {
     /// The exchange in which it said its name, and the visit that shows most of how it speaks.
     pub witnesses: Vec<Digest>,
     /// Exchanges in that visit.
-    most: usize,
+    most: u32,
 }
 
 /// How a host spoke in one visit.
@@ -57,7 +57,6 @@ struct Spoke {
     evidence: Evidence,
     /// Whether as much was asked as is mostly.
     is_usual: bool,
-    exchanges: usize,
 }
 
 impl Note {
@@ -72,7 +71,6 @@ impl Note {
             claimed,
             evidence: knowledge.weigh(&observe(reading.visit)),
             is_usual: matches!(reading.visit.purpose, Purpose::Light | Purpose::Watch | Purpose::Twin(_)),
-            exchanges: reading.turns.len(),
         }))
     }
 }
@@ -122,10 +120,10 @@ impl Era {
             return;
         }
         self.evidence.extend(&spoke.evidence);
-        if spoke.exchanges > self.most {
+        if visited.exchanges > self.most {
             self.witnesses.truncate(1);
             self.witnesses.push(visited.digest);
-            self.most = spoke.exchanges;
+            self.most = visited.exchanges;
         }
     }
 }

@@ -56,8 +56,8 @@ pub struct Lags {
 /// How long answers of one visit took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// From the greeting to the first byte of its answer, in microseconds, and the exchange as in [`Lag`].
-    greeting: Option<(u64, Option<Digest>)>,
+    /// From the greeting to the first byte of its answer, and the exchange as in [`Lag`].
+    greeting: Option<(Seconds, Option<Digest>)>,
     unseen: Option<Lag>,
     search: Option<Lag>,
     /// By the place of the probe in [`TYPES`].
@@ -76,8 +76,7 @@ impl Note {
     pub(crate) fn of(reading: &Reading<'_>) -> Self {
         let greeting = reading.of_probe("H1").find_map(|turn| {
             let took = turn.took()?;
-            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            Some((micros, Lag::of(millis(took), turn).evidence))
+            Some((took.into(), Lag::of(millis(took), turn).evidence))
         });
         // Who pads answers collects them: what comes late came too late for a write, whatever was asked.
         let (search, types) =
@@ -130,8 +129,8 @@ fn types(reading: &Reading<'_>) -> Box<[(u8, Lag)]> {
 impl Timing {
     /// Takes in a visit.
     pub fn take(&mut self, visited: &Visited, note: &Note) {
-        if let Some((micros, evidence)) = note.greeting {
-            let took = Duration::from_micros(micros);
+        if let Some((took, evidence)) = note.greeting {
+            let took = Duration::from(took);
             self.latency.add(took);
             self.greeting.add(Lag { millis: millis(took), evidence });
             let connect = visited.connect.map(Duration::from).unwrap_or_default();

@@ -14,8 +14,6 @@ use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;
 
-/// Longest text of a certificate, in characters.
-const MAX_TEXT: usize = 4_096;
 /// Others whose tickets are remembered.
 const MAX_TICKETS: usize = 64;
 
@@ -154,9 +152,9 @@ impl Leaf {
     fn of(certificate: &tls::Certificate) -> Option<Self> {
         Some(Self {
             key: certificate.spki_sha256.parse().ok()?,
-            subject: Text::of(&certificate.subject, MAX_TEXT),
-            issuer: Text::of(&certificate.issuer, MAX_TEXT),
-            serial: Text::of(&certificate.serial, MAX_TEXT),
+            subject: certificate.subject.as_str().into(),
+            issuer: certificate.issuer.as_str().into(),
+            serial: certificate.serial.as_str().into(),
             not_before: certificate.not_before,
             not_after: certificate.not_after,
             self_signed: certificate.self_signed,

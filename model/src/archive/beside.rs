@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use object_store::{ObjectMeta, ObjectStoreExt as _, path::Path};
 
@@ -74,25 +74,18 @@ impl Archive {
                 None => Ok(0),
             }
         };
-        let missing = self
-            .listed_since(since)
-            .try_filter_map(|(file, beside)| ready(Ok(beside.is_none().then_some(file))));
+        let listed = self.listed().await?;
+        let of_others = |file: &ObjectMeta| beside.is_of_another_maker(&file.location);
+        let stale: Vec<ObjectMeta> = listed.iter().filter(|file| of_others(file)).cloned().collect();
+        let missing = self.paired(listed, since).into_iter().filter(|(_, beside)| beside.is_none());
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        let made =
-            missing.map_ok(make).try_buffer_unordered(at_once).try_fold(0, |sum, one| ready(Ok(sum + one)));
-        let made = made.await?;
-        self.delete_of_other_makers(beside).await?;
-        Ok(made)
-    }
-
-    async fn delete_of_other_makers(&self, beside: &Beside) -> Result<(), ArchiveError> {
-        let failed = |operation| move |source| ArchiveError::Store { operation, source };
-        let files = self.store.list(Some(&Self::visits())).map_ok(|file| file.location);
-        let files: Vec<Path> = files.try_collect().await.map_err(failed("listing"))?;
-        for file in files.iter().filter(|file| beside.is_of_another_maker(file)) {
-            self.store.delete(file).await.map_err(failed("delete"))?;
+        let made = stream::iter(missing).map(|(file, _)| make(file)).buffer_unordered(at_once);
+        let made = made.try_fold(0, |sum, one| ready(Ok(sum + one))).await?;
+        for file in stale {
+            let deleted = self.store.delete(&file.location).await;
+            deleted.map_err(|source| ArchiveError::Store { operation: "delete", source })?;
         }
-        Ok(())
+        Ok(made)
     }
 }
 

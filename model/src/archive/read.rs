@@ -139,7 +139,7 @@ impl Archive {
     /// The files of visits, day by day, without the days that had ended by a time. Two are fetched ahead.
     pub fn files_since(&self, since: Timestamp) -> impl Stream<Item = Result<Packed, ArchiveError>> {
         let fetch = move |(meta, _): (ObjectMeta, _)| async move { self.packed(&meta.location).await };
-        self.listed_since(since).map_ok(fetch).try_buffered(2)
+        self.paired_since(since).map_ok(fetch).try_buffered(2)
     }
 
     /// The same for whoever reads what is kept beside them ([`Archive::with`]) in their place.
@@ -158,35 +158,44 @@ impl Archive {
                 _ => Entry { records: None, visits: Visits::Fetched(self.packed(&meta.location).await?) },
             })
         };
-        self.listed_since(since).map_ok(fetch).try_buffered(2)
+        self.paired_since(since).map_ok(fetch).try_buffered(2)
     }
 
     /// The files of visits, each with that beside it, where there is one.
-    pub(super) fn listed_since(
+    fn paired_since(
         &self,
         since: Timestamp,
     ) -> impl Stream<Item = Result<(ObjectMeta, Option<Path>), ArchiveError>> {
-        // The names of days sort as the days do.
-        let first_day = Self::visits().join(since.to_zoned(TimeZone::UTC).date().to_string());
-        let listing = async move {
-            let listed = self.store.list(Some(&Self::visits())).try_collect::<Vec<_>>().await;
-            let mut files = listed.map_err(|source| ArchiveError::Store { operation: "listing", source })?;
-            files.retain(|file| file.location >= first_day);
-            files.sort_by(|one, other| one.location.cmp(&other.location));
-            let all: HashSet<Path> = files.iter().map(|file| file.location.clone()).collect();
-            let visits = files.into_iter().filter(|file| file.location.as_ref().ends_with(VISITS));
-            let beside = self.beside.clone();
-            let listed = visits.map(move |file| {
-                let beside = beside.as_ref().map(|beside| beside.of(&file.location));
-                let beside = beside.filter(|beside| all.contains(beside));
-                Ok((file, beside))
-            });
-            Ok(stream::iter(listed))
-        };
-        stream::once(listing).flat_map(move |listed| match listed {
-            Ok(files) => files.left_stream(),
+        stream::once(self.listed()).flat_map(move |listed| match listed {
+            Ok(files) => stream::iter(self.paired(files, since).into_iter().map(Ok)).left_stream(),
             Err(error) => stream::iter([Err(error)]).right_stream(),
         })
+    }
+
+    /// Everything that is kept day by day.
+    pub(super) async fn listed(&self) -> Result<Vec<ObjectMeta>, ArchiveError> {
+        let listed = self.store.list(Some(&Self::visits())).try_collect().await;
+        listed.map_err(|source| ArchiveError::Store { operation: "listing", source })
+    }
+
+    /// The files of visits among those that were listed, without the days that had ended by a time and in order.
+    pub(super) fn paired(
+        &self,
+        mut files: Vec<ObjectMeta>,
+        since: Timestamp,
+    ) -> Vec<(ObjectMeta, Option<Path>)> {
+        // The names of days sort as the days do.
+        let first_day = Self::visits().join(since.to_zoned(TimeZone::UTC).date().to_string());
+        files.retain(|file| file.location >= first_day);
+        files.sort_by(|one, other| one.location.cmp(&other.location));
+        let all: HashSet<Path> = files.iter().map(|file| file.location.clone()).collect();
+        let visits = files.into_iter().filter(|file| file.location.as_ref().ends_with(VISITS));
+        let pair = |file: ObjectMeta| {
+            let beside = self.beside.as_ref().map(|beside| beside.of(&file.location));
+            let beside = beside.filter(|beside| all.contains(beside));
+            (file, beside)
+        };
+        visits.map(pair).collect()
     }
 
     pub(super) async fn packed(&self, path: &Path) -> Result<Packed, ArchiveError> {
