@@ -178,6 +178,14 @@ static TABLE: [Definition; KINDS] = {
     ]
 };
 
+impl Definition {
+    /// What holds of every kind, in the order of [`Kind::place`].
+    #[must_use]
+    pub fn all() -> &'static [Self; KINDS] {
+        &TABLE
+    }
+}
+
 impl Kind {
     /// Every kind, in the order of [`Self::place`].
     pub fn all() -> impl Iterator<Item = Self> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::assessment;
 
 use super::{
-    evidence::{About, Kind},
+    evidence::{About, Definition, Kind},
     link::LINKED,
     score::{Blocks, Pairs, Score, odds, posterior, score},
     weights::Values,
@@ -71,12 +71,15 @@ pub(super) fn describe(members: Vec<usize>, values: &Values, pairs: &Pairs, bloc
             for (sum, what) in about.iter_mut().zip([About::Node, About::Process, About::Template]) {
                 *sum += posterior(score.about(what));
             }
-            for kind in Kind::all().filter(|kind| score.kind(*kind) > 0.0) {
-                let (sum, pairs) = kinds.entry(kind).or_default();
-                (*sum, *pairs) = (*sum + score.kind(kind), *pairs + 1);
-                let without = score.link_without(Some(kind.definition().group));
+            for (Definition { kind, group, .. }, adds) in score.shown() {
+                let (sum, pairs) = kinds.entry(*kind).or_default();
+                (*sum, *pairs) = (*sum + adds, *pairs + 1);
+                if essential.contains(kind) {
+                    continue;
+                }
+                let without = score.link_without(Some(*group));
                 if without.is_none_or(|left| left < odds(LINKED)) {
-                    essential.insert(kind);
+                    essential.insert(*kind);
                 }
             }
             if declared(&score) {

@@ -1,12 +1,12 @@
 //! From pairs to groups: complete linkage, so that in a group every pair is linked and no chain of resemblances
 //! makes one operator of many.
 
-use kodama::{Method, linkage};
+use kodama::{Method, Step, linkage};
 use rayon::prelude::*;
 
 use super::{
     evidence::Kind,
-    score::{Blocks, Pairs, common, odds, score},
+    score::{Pairs, common, odds, shared},
     weights::{TELLING, Values},
 };
 use crate::forest::Forest;
@@ -36,21 +36,25 @@ pub(super) type Link = (usize, usize, f64);
 
 /// The pairs that may be linked at the lowest of the cuts. Only servers that share something firm are compared, as
 /// nothing else links.
-pub(super) fn links(values: &Values, pairs: &Pairs, blocks: &[Blocks]) -> Vec<Link> {
+pub(super) fn links(values: &Values, pairs: &Pairs) -> Vec<Link> {
     let least = odds(CUTS[0]);
     let compare = |one: usize, other: usize| -> Option<Link> {
-        let odds = score(values, pairs, blocks, one, other).link_without(None)?;
+        let odds = shared(values, pairs, one, other).link_without(None)?;
         (odds >= least).then_some((one.min(other), one.max(other), odds))
     };
-    let telling = |number: u32| {
-        let (kind, weight) = values.weighed[number as usize];
+    // Few of all values, so that a pair's first is found at a glance.
+    let is_telling = |number: &u32| {
+        let (kind, weight) = values.weighed[*number as usize];
         kind.definition().firm && weight >= TELLING
     };
-    let first = |one: usize, other: usize| {
-        common(&values.of_server[one], &values.of_server[other]).find(|number| telling(*number))
-    };
+    let telling: Vec<Vec<u32>> = values
+        .of_server
+        .par_iter()
+        .map(|numbers| numbers.iter().copied().filter(is_telling).collect())
+        .collect();
+    let first = |one: usize, other: usize| common(&telling[one], &telling[other]).next();
     let mut links = Vec::new();
-    for (number, holders) in (0..).zip(&values.holders).filter(|(number, _)| telling(*number)) {
+    for (number, holders) in (0..).zip(&values.holders).filter(|(number, _)| is_telling(number)) {
         for piece in holders.chunks(PIECE) {
             links.par_extend(piece.par_iter().enumerate().flat_map_iter(|(place, one)| {
                 // Each pair at the first value that it shares.
@@ -70,46 +74,50 @@ pub(super) fn links(values: &Values, pairs: &Pairs, blocks: &[Blocks]) -> Vec<Li
 pub(super) fn partitions(servers: usize, mut links: Vec<Link>) -> Vec<Partition> {
     let mut forest = Forest::new(servers);
     links.iter().for_each(|(one, other, _)| forest.join(*one, *other));
-    let components: Vec<usize> = (0..servers).map(|server| forest.root(server)).collect();
-    // Of large fleets there are millions, which are not copied.
-    links.par_sort_unstable_by_key(|(one, other, _)| (components[*one], *one, *other));
-    let of_components = links.chunk_by(|one, other| components[one.0] == components[other.0]);
-    let mut parts = CUTS.map(|_| Forest::new(servers));
-    // Trees, too, come in the order of the smallest of each.
     let trees = forest.trees();
-    for (members, links) in trees.iter().filter(|members| members.len() > 1).zip(of_components) {
-        // What hangs together by a thread at this size is cut, rather than weighed pair by pair.
-        for piece in members.chunks(PIECE) {
-            merge(piece, links, &mut parts);
-        }
+    // What hangs together by a thread at this size is cut, rather than weighed pair by pair.
+    let pieces: Vec<&[usize]> = trees.iter().flat_map(|members| members.chunks(PIECE)).collect();
+    let mut places = vec![(0, 0); servers];
+    for (piece, members) in pieces.iter().enumerate() {
+        members.iter().enumerate().for_each(|(place, server)| places[*server] = (piece, place));
     }
-    let part = |(posterior, mut part): (f64, Forest)| Partition {
-        posterior,
-        labels: (0..servers).map(|server| part.root(server)).collect(),
+    let piece = |link: &Link| places[link.0].0;
+    // Of large fleets there are millions, which are not copied.
+    links.retain(|link| piece(link) == places[link.1].0);
+    links.par_sort_unstable_by_key(piece);
+    let of_pieces: Vec<&[Link]> = links.chunk_by(|one, other| piece(one) == piece(other)).collect();
+    let merges = of_pieces.into_par_iter().flat_map_iter(|links| {
+        let members = pieces[piece(&links[0])];
+        merges(members, links, |server| places[server].1)
+    });
+    let merges: Vec<Link> = merges.collect();
+    let part = |posterior: f64| {
+        let mut part = Forest::new(servers);
+        let together = merges.iter().filter(|(_, _, least)| *least >= odds(posterior));
+        together.for_each(|(one, other, _)| part.join(*one, *other));
+        Partition { posterior, labels: (0..servers).map(|server| part.root(server)).collect() }
     };
-    CUTS.into_iter().zip(parts).map(part).collect()
+    CUTS.map(part).into()
 }
 
-/// Complete linkage of servers that are connected, cut at each probability.
-fn merge(members: &[usize], links: &[Link], parts: &mut [Forest; CUTS.len()]) {
+/// Complete linkage of the servers of a piece: of each two clusters that are merged one server, and the least odds of a pair
+/// of both. `place` says where among the members a server is.
+fn merges(members: &[usize], links: &[Link], place: impl Fn(usize) -> usize) -> Vec<Link> {
     let size = members.len();
     let mut dissimilarities = vec![STRANGERS; size * (size - 1) / 2];
-    let place = |server: usize| members.binary_search(&server).ok();
     for (one, other, odds) in links {
-        let (Some(row), Some(column)) = (place(*one), place(*other)) else { continue };
+        let (row, column) = (place(*one), place(*other));
         dissimilarities[row * (2 * size - row - 1) / 2 + column - row - 1] = -odds;
     }
     // For each cluster, those of the tree included, one of its members.
     let mut member: Vec<usize> = members.to_vec();
-    for step in linkage(&mut dissimilarities, size, Method::Complete).steps() {
+    let tree = linkage(&mut dissimilarities, size, Method::Complete);
+    let merge = |step: &Step<f64>| {
         let (one, other) = (member[step.cluster1], member[step.cluster2]);
         member.push(one);
-        for (cut, part) in CUTS.into_iter().zip(parts.iter_mut()) {
-            if step.dissimilarity <= -odds(cut) {
-                part.join(one, other);
-            }
-        }
-    }
+        (one, other, -step.dissimilarity)
+    };
+    tree.steps().iter().map(merge).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    evidence::{About, GROUPS, Group, KINDS, Kind},
+    evidence::{About, Definition, GROUPS, Group, KINDS, Kind},
     weights::Values,
 };
 use crate::mark::Mark;
@@ -49,13 +49,20 @@ impl Score {
         if enough { self.kinds[kind.place()] } else { 0.0 }
     }
 
+    /// The kinds of which it has anything, and what each adds.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (&'static Definition, f64)> {
+        let kinds = self.kinds.iter().zip(&self.values).zip(Definition::all());
+        kinds
+            .filter(|((adds, values), definition)| **adds > 0.0 && **values >= definition.least)
+            .map(|((adds, _), definition)| (definition, *adds))
+    }
+
     /// What each group of evidence adds.
-    fn groups(&self, counts: impl Fn(Kind) -> bool) -> [f64; GROUPS] {
+    fn groups(&self, counts: impl Fn(&Definition) -> bool) -> [f64; GROUPS] {
         let mut groups = [0.0_f64; GROUPS];
-        for kind in Kind::all().filter(|kind| counts(*kind)) {
-            let group = kind.definition().group;
-            let sum = &mut groups[group.place()];
-            *sum = (*sum + self.kind(kind)).min(group.cap());
+        for (definition, adds) in self.shown().filter(|(definition, _)| counts(definition)) {
+            let sum = &mut groups[definition.group.place()];
+            *sum = (*sum + adds).min(definition.group.cap());
         }
         groups
     }
@@ -69,7 +76,7 @@ impl Score {
     /// Log₁₀ of the odds of one node, one process or one recipe.
     #[must_use]
     pub fn about(&self, what: About) -> f64 {
-        let groups = self.groups(|kind| kind.definition().about.contains(&what));
+        let groups = self.groups(|definition| definition.about.contains(&what));
         let against = match what {
             About::Node => u8::try_from(self.apart.min(4)).unwrap_or(4),
             About::Process => u8::from(self.refused),
@@ -81,12 +88,11 @@ impl Score {
     /// Log₁₀ of the odds of one operator without a group of evidence; none where what remains links nobody.
     #[must_use]
     pub fn link_without(&self, left_out: Option<Group>) -> Option<f64> {
-        let groups = self.groups(|kind| Some(kind.definition().group) != left_out);
+        let remains = |definition: &Definition| Some(definition.group) != left_out;
+        let groups = self.groups(remains);
         let counting = groups.iter().filter(|sum| **sum >= MATTERS).count();
-        let firm = Kind::all().any(|kind| {
-            let definition = kind.definition();
-            definition.firm && Some(definition.group) != left_out && self.kind(kind) >= MATTERS
-        });
+        let mut shown = self.shown();
+        let firm = shown.any(|(definition, adds)| definition.firm && remains(definition) && adds >= MATTERS);
         (counting >= 2 && firm).then(|| PRIOR + groups.iter().sum::<f64>())
     }
 }
@@ -104,8 +110,8 @@ pub fn odds(posterior: f64) -> f64 {
     (posterior / (1.0 - posterior)).log10()
 }
 
-/// Scores a pair. `at_blocks` are the blocks of each server's estimates with their values.
-pub(super) fn score(values: &Values, pairs: &Pairs, blocks: &[Blocks], one: usize, other: usize) -> Score {
+/// Scores a pair, but for the blocks on which their nodes disagree, which part no operators.
+pub(super) fn shared(values: &Values, pairs: &Pairs, one: usize, other: usize) -> Score {
     let mut score = Score::default();
     for number in common(&values.of_server[one], &values.of_server[other]) {
         let (kind, weight) = values.weighed[number as usize];
@@ -117,8 +123,12 @@ pub(super) fn score(values: &Values, pairs: &Pairs, blocks: &[Blocks], one: usiz
         }
         score.refused = between.refused;
     }
-    score.apart = blocks[one].apart(&blocks[other]);
     score
+}
+
+/// Scores a pair. `blocks` are those of each server's estimates with their values.
+pub(super) fn score(values: &Values, pairs: &Pairs, blocks: &[Blocks], one: usize, other: usize) -> Score {
+    Score { apart: blocks[one].apart(&blocks[other]), ..shared(values, pairs, one, other) }
 }
 
 /// What two ordered lists have in common.

@@ -4,9 +4,10 @@
 //! **origin**, and values are weighed by how many origins show them. That is a guess to weigh by and nothing more: it
 //! links nobody.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 
 use super::{
     coincidence::share,
@@ -38,36 +39,38 @@ pub(super) fn weigh(gossip: &Gossip, profiles: &mut [Profile]) -> Values {
     batches(profiles);
     circles(gossip, profiles);
     forks(profiles);
-    for profile in profiles.iter_mut() {
+    profiles.par_iter_mut().for_each(|profile| {
         profile.tags.sort_unstable();
         profile.tags.dedup();
-    }
-    let agreement = agreement(profiles);
-    let mut origins = origins(profiles, &agreement);
+    });
+    // There are millions, most of which nobody shares: to sort them takes less than to look each up.
+    let showing = profiles.par_iter().enumerate().flat_map_iter(|(server, profile)| {
+        let at_blocks = profile.at_blocks.iter().map(|seen| &seen.tag);
+        profile.tags.iter().chain(at_blocks).map(move |tag| (*tag, server))
+    });
+    let mut showing: Vec<(Tag, usize)> = showing.collect();
+    showing.par_sort_unstable();
+    let shared: Vec<&[(Tag, usize)]> =
+        showing.chunk_by(|one, other| one.0 == other.0).filter(|showing| showing.len() > 1).collect();
+    let agreement = Agreement::of(profiles);
+    let mut origins = origins(profiles.len(), &shared, &agreement);
     let roots: Vec<usize> = (0..profiles.len()).map(|server| origins.root(server)).collect();
-    let all = roots.iter().collect::<HashSet<_>>().len();
-    let mut holders: HashMap<Tag, Vec<usize>> = HashMap::new();
-    for (server, profile) in profiles.iter().enumerate() {
-        for tag in profile.tags.iter().chain(profile.at_blocks.iter().map(|seen| &seen.tag)) {
-            holders.entry(*tag).or_default().push(server);
-        }
-    }
-    let mut shared: Vec<(Tag, Vec<usize>)> =
-        holders.into_iter().filter(|(_, holders)| holders.len() > 1).collect();
-    shared.sort_unstable();
+    let all = distinct(roots.iter().copied());
     let mut values = Values { of_server: vec![Vec::new(); profiles.len()], ..Values::default() };
-    for (tag, holders) in shared {
+    for showing in shared {
+        let tag = showing[0].0;
         let most = tag.kind.definition().most;
-        let showing = holders.iter().map(|server| roots[*server]).collect::<HashSet<_>>().len();
+        let unrelated = || distinct(showing.iter().map(|(_, server)| roots[*server]));
         let weight = match tag.kind.definition().rarity {
-            Rarity::Discounted => most * (1.0 - share(1, showing) / NOBODYS),
-            Rarity::Share => share(showing, all),
-            Rarity::Agreement => agreement.get(&tag).copied().unwrap_or(0.0),
+            Rarity::Discounted => most * (1.0 - share(1, unrelated()) / NOBODYS),
+            Rarity::Share => share(unrelated(), all),
+            Rarity::Agreement => agreement.weight(tag),
             Rarity::Pair => 0.0,
         };
         let Ok(number) = u32::try_from(values.weighed.len()) else { break };
         if weight > 0.0 {
             values.weighed.push((tag.kind, weight.min(most)));
+            let holders: Vec<usize> = showing.iter().map(|(_, server)| *server).collect();
             holders.iter().for_each(|server| values.of_server[*server].push(number));
             values.holders.push(holders);
         }
@@ -75,29 +78,47 @@ pub(super) fn weigh(gossip: &Gossip, profiles: &mut [Profile]) -> Values {
     values
 }
 
+fn distinct(servers: impl Iterator<Item = usize>) -> usize {
+    let mut servers: Vec<usize> = servers.collect();
+    servers.sort_unstable();
+    servers.dedup();
+    servers.len()
+}
+
 /// Servers that agree on fee estimates, where it says something.
-fn origins(profiles: &[Profile], agreement: &HashMap<Tag, f64>) -> Forest {
-    let mut forest = Forest::new(profiles.len());
-    let mut first = HashMap::new();
-    let telling = |tag: &Tag| {
-        tag.kind == Kind::FeeEstimates && agreement.get(tag).is_some_and(|weight| *weight >= TELLING)
-    };
-    for (server, profile) in profiles.iter().enumerate() {
-        for tag in profile.at_blocks.iter().map(|seen| seen.tag).filter(telling) {
-            forest.join(*first.entry(tag).or_insert(server), server);
+fn origins(servers: usize, shared: &[&[(Tag, usize)]], agreement: &Agreement) -> Forest {
+    let mut forest = Forest::new(servers);
+    for showing in shared {
+        let tag = showing[0].0;
+        if tag.kind == Kind::FeeEstimates && agreement.weight(tag) >= TELLING {
+            showing.iter().for_each(|(_, server)| forest.join(showing[0].1, *server));
         }
     }
     forest
 }
 
-/// For each value on top of a block, log₁₀ of how many others there are of its kind on that block, itself included.
-fn agreement(profiles: &[Profile]) -> HashMap<Tag, f64> {
-    let mut values: BTreeMap<(Kind, Mark), BTreeSet<Tag>> = BTreeMap::new();
-    for AtBlock { block, tag } in profiles.iter().flat_map(|profile| &profile.at_blocks) {
-        values.entry((tag.kind, *block)).or_default().insert(*tag);
+/// For each value on top of a block, log₁₀ of how many there are of its kind on that block, itself included. In order.
+struct Agreement(Vec<(Tag, f64)>);
+
+impl Agreement {
+    fn of(profiles: &[Profile]) -> Self {
+        let mut seen: Vec<AtBlock> =
+            profiles.par_iter().flat_map_iter(|profile| profile.at_blocks.iter().copied()).collect();
+        seen.par_sort_unstable();
+        seen.dedup();
+        let alike =
+            |one: &AtBlock, other: &AtBlock| one.block == other.block && one.tag.kind == other.tag.kind;
+        let mut weights: Vec<(Tag, f64)> = seen
+            .chunk_by(alike)
+            .flat_map(|seen| seen.iter().map(|at| (at.tag, share(1, seen.len()))))
+            .collect();
+        weights.par_sort_unstable_by_key(|(tag, _)| *tag);
+        Self(weights)
     }
-    let weight = |tags: &BTreeSet<Tag>| share(1, tags.len());
-    values.values().flat_map(|tags| tags.iter().map(move |tag| (*tag, weight(tags)))).collect()
+
+    fn weight(&self, tag: Tag) -> f64 {
+        self.0.binary_search_by_key(&tag, |(tag, _)| *tag).map_or(0.0, |place| self.0[place].1)
+    }
 }
 
 /// Certificates of one template of which each was made within a minute of the next.
@@ -130,13 +151,14 @@ fn circles(gossip: &Gossip, profiles: &mut [Profile]) {
 
 /// Blocks of heights at which there were two.
 fn forks(profiles: &mut [Profile]) {
-    let mut blocks: HashMap<u32, BTreeSet<Mark>> = HashMap::new();
-    for (height, block) in profiles.iter().flat_map(|profile| &profile.blocks) {
-        blocks.entry(*height).or_default().insert(*block);
-    }
+    let mut blocks: Vec<(u32, Mark)> =
+        profiles.par_iter().flat_map_iter(|profile| profile.blocks.iter().copied()).collect();
+    blocks.par_sort_unstable();
+    blocks.dedup();
+    let of_height = blocks.chunk_by(|one, other| one.0 == other.0);
+    let raced: HashSet<u32> = of_height.filter(|blocks| blocks.len() > 1).map(|blocks| blocks[0].0).collect();
     for profile in profiles.iter_mut() {
-        let raced =
-            profile.blocks.iter().filter(|(height, _)| blocks.get(height).is_some_and(|all| all.len() > 1));
+        let raced = profile.blocks.iter().filter(|(height, _)| raced.contains(height));
         profile.tags.extend(raced.map(|(_, block)| Tag { kind: Kind::ForkRace, mark: *block }));
     }
 }
