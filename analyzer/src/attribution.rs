@@ -113,8 +113,7 @@ impl Attribution {
             .map(|(server, profile)| Failing::of(server, &profile.outages))
             .collect();
         drop(profiles);
-        let links = link::links(&values, &pairs);
-        let partitions = link::partitions(servers.len(), links);
+        let partitions = link::partitions(&link::links(&values, &pairs));
         let mut groups = groups(&partitions, |members| group::describe(members, &values, &pairs, &blocks));
         group::name(&mut groups, servers, context.previous);
         let mut of_server = vec![None; servers.len()];

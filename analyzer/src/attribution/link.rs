@@ -5,8 +5,7 @@ use kodama::{Method, Step, linkage};
 use rayon::prelude::*;
 
 use super::{
-    evidence::Kind,
-    score::{Pairs, common, odds, shared},
+    score::{Between, Pairs, Score, odds},
     weights::{TELLING, Values},
 };
 use crate::forest::Forest;
@@ -31,83 +30,94 @@ pub struct Partition {
     pub labels: Vec<usize>,
 }
 
-/// A link between two servers: the smaller number, the larger, log₁₀ of the odds.
-pub(super) type Link = (usize, usize, f64);
+/// For each server the later ones with which it may be linked, in order, and log₁₀ of the odds.
+pub(super) type Links = Vec<Vec<(usize, f64)>>;
 
 /// The pairs that may be linked at the lowest of the cuts. Only servers that share something firm are compared, as
 /// nothing else links.
-pub(super) fn links(values: &Values, pairs: &Pairs) -> Vec<Link> {
+pub(super) fn links(values: &Values, pairs: &Pairs) -> Links {
     let least = odds(CUTS[0]);
-    let compare = |one: usize, other: usize| -> Option<Link> {
-        let odds = shared(values, pairs, one, other).link_without(None)?;
-        (odds >= least).then_some((one.min(other), one.max(other), odds))
-    };
-    // Few of all values, so that a pair's first is found at a glance.
-    let is_telling = |number: &u32| {
-        let (kind, weight) = values.weighed[*number as usize];
+    let is_telling = |number: u32| {
+        let (kind, weight) = values.weighed[number as usize];
         kind.definition().firm && weight >= TELLING
     };
-    let telling: Vec<Vec<u32>> = values
-        .of_server
-        .par_iter()
-        .map(|numbers| numbers.iter().copied().filter(is_telling).collect())
-        .collect();
-    let first = |one: usize, other: usize| common(&telling[one], &telling[other]).next();
-    let mut links = Vec::new();
-    for (number, holders) in (0..).zip(&values.holders).filter(|(number, _)| is_telling(number)) {
-        for piece in holders.chunks(PIECE) {
-            links.par_extend(piece.par_iter().enumerate().flat_map_iter(|(place, one)| {
-                // Each pair at the first value that it shares.
-                let others = piece[place + 1..].iter().filter(|other| first(*one, **other) == Some(number));
-                others.filter_map(|other| compare(*one, *other))
-            }));
-        }
-    }
-    let firm = |kinds: &[(Kind, f64)]| kinds.iter().any(|(kind, _)| kind.definition().firm);
-    let between = pairs.iter().filter(|(_, between)| firm(&between.kinds)).map(|(pair, _)| *pair);
-    let between = between.filter(|(one, other)| first(*one, *other).is_none());
-    links.extend(between.filter_map(|(one, other)| compare(one, other)));
-    links
+    let mut between: Vec<Vec<(usize, &Between)>> = vec![Vec::new(); values.of_server.len()];
+    pairs.iter().for_each(|((one, other), evidence)| between[*one].push((*other, evidence)));
+    // Of a large fleet there are millions of pairs: what one server shows is marked once for all of his.
+    let marks = || vec![false; values.weighed.len()];
+    let of_server = |marks: &mut Vec<bool>, (one, numbers): (usize, &Vec<u32>)| {
+        let telling = numbers.iter().filter(|number| is_telling(**number));
+        let sharing = telling.flat_map(|number| later(&values.holders[*number as usize], one));
+        let firm = between[one].iter().filter(|(_, between)| between.is_firm()).map(|(other, _)| other);
+        let mut others: Vec<usize> = sharing.chain(firm).copied().collect();
+        others.sort_unstable();
+        others.dedup();
+        numbers.iter().for_each(|number| marks[*number as usize] = true);
+        let compare = |other: usize| {
+            let theirs = values.of_server[other].iter().copied();
+            let evidence = between[one].iter().find(|(with, _)| *with == other).map(|(_, between)| *between);
+            let score = Score::of(values, theirs.filter(|number| marks[*number as usize]), evidence);
+            let odds = score.link_without(None).filter(|odds| *odds >= least)?;
+            Some((other, odds))
+        };
+        let links = others.into_iter().filter_map(compare).collect();
+        numbers.iter().for_each(|number| marks[*number as usize] = false);
+        links
+    };
+    values.of_server.par_iter().enumerate().map_init(marks, of_server).collect()
+}
+
+/// Those who come after one of those who show a value, and are compared with him.
+fn later(holders: &[usize], one: usize) -> &[usize] {
+    let Ok(place) = holders.binary_search(&one) else { return &[] };
+    let end = (place / PIECE + 1) * PIECE;
+    &holders[place + 1..end.min(holders.len())]
 }
 
 /// Parts servers at each of the cuts.
-pub(super) fn partitions(servers: usize, mut links: Vec<Link>) -> Vec<Partition> {
+pub(super) fn partitions(links: &Links) -> Vec<Partition> {
+    let servers = links.len();
     let mut forest = Forest::new(servers);
-    links.iter().for_each(|(one, other, _)| forest.join(*one, *other));
+    for (one, others) in links.iter().enumerate() {
+        others.iter().for_each(|(other, _)| forest.join(one, *other));
+    }
     let trees = forest.trees();
     // What hangs together by a thread at this size is cut, rather than weighed pair by pair.
-    let pieces: Vec<&[usize]> = trees.iter().flat_map(|members| members.chunks(PIECE)).collect();
-    let mut places = vec![(0, 0); servers];
-    for (piece, members) in pieces.iter().enumerate() {
-        members.iter().enumerate().for_each(|(place, server)| places[*server] = (piece, place));
-    }
-    let piece = |link: &Link| places[link.0].0;
-    // Of large fleets there are millions, which are not copied.
-    links.retain(|link| piece(link) == places[link.1].0);
-    links.par_sort_unstable_by_key(piece);
-    let of_pieces: Vec<&[Link]> = links.chunk_by(|one, other| piece(one) == piece(other)).collect();
-    let merges = of_pieces.into_par_iter().flat_map_iter(|links| {
-        let members = pieces[piece(&links[0])];
-        merges(members, links, |server| places[server].1)
-    });
-    let merges: Vec<Link> = merges.collect();
+    let pieces = trees.par_iter().flat_map_iter(|members| members.chunks(PIECE));
+    let merges: Vec<Merge> =
+        pieces.filter(|members| members.len() > 1).flat_map_iter(|members| merges(members, links)).collect();
     let part = |posterior: f64| {
         let mut part = Forest::new(servers);
-        let together = merges.iter().filter(|(_, _, least)| *least >= odds(posterior));
-        together.for_each(|(one, other, _)| part.join(*one, *other));
+        let together = merges.iter().filter(|merge| merge.least >= odds(posterior));
+        together.for_each(|merge| part.join(merge.one, merge.other));
         Partition { posterior, labels: (0..servers).map(|server| part.root(server)).collect() }
     };
     CUTS.map(part).into()
 }
 
-/// Complete linkage of the servers of a piece: of each two clusters that are merged one server, and the least odds of a pair
-/// of both. `place` says where among the members a server is.
-fn merges(members: &[usize], links: &[Link], place: impl Fn(usize) -> usize) -> Vec<Link> {
+/// Two clusters that become one.
+struct Merge {
+    /// A server of the first.
+    one: usize,
+    /// A server of the other.
+    other: usize,
+    /// Log₁₀ of the odds of the least probable pair of both.
+    least: f64,
+}
+
+/// Complete linkage of some servers, which come in order.
+fn merges(members: &[usize], links: &Links) -> Vec<Merge> {
     let size = members.len();
     let mut dissimilarities = vec![STRANGERS; size * (size - 1) / 2];
-    for (one, other, odds) in links {
-        let (row, column) = (place(*one), place(*other));
-        dissimilarities[row * (2 * size - row - 1) / 2 + column - row - 1] = -odds;
+    for (row, one) in members.iter().enumerate() {
+        // Both come in order, so that none is looked for from the beginning.
+        let mut column = row;
+        for (other, odds) in &links[*one] {
+            column += members[column..].partition_point(|member| member < other);
+            if members.get(column) == Some(other) {
+                dissimilarities[row * (2 * size - row - 1) / 2 + column - row - 1] = -odds;
+            }
+        }
     }
     // For each cluster, those of the tree included, one of its members.
     let mut member: Vec<usize> = members.to_vec();
@@ -115,7 +125,7 @@ fn merges(members: &[usize], links: &[Link], place: impl Fn(usize) -> usize) -> 
     let merge = |step: &Step<f64>| {
         let (one, other) = (member[step.cluster1], member[step.cluster2]);
         member.push(one);
-        (one, other, -step.dissimilarity)
+        Merge { one, other, least: -step.dissimilarity }
     };
     tree.steps().iter().map(merge).collect()
 }
@@ -132,20 +142,30 @@ mod tests {
     #[test]
     fn a_chain_of_resemblances_is_no_group() {
         // 0-1 and 1-2 are linked, 0-2 is not; 3-4-5 all are.
-        let links = [(0, 1, 2.0), (1, 2, 1.5), (3, 4, 2.5), (3, 5, 2.5), (4, 5, 1.4)];
-        let partitions = partitions(7, links.to_vec());
+        let mut links = vec![Vec::new(); 7];
+        for (one, other, odds) in [(0, 1, 2.0), (1, 2, 1.5), (3, 4, 2.5), (3, 5, 2.5), (4, 5, 1.4)] {
+            links[one].push((other, odds));
+        }
+        let partitions = partitions(&links);
         assert_eq!(at(&partitions, 0.95), [0, 0, 2, 3, 3, 3, 6]);
         assert_eq!(at(&partitions, 0.99), [0, 0, 2, 3, 3, 5, 6]);
         assert_eq!(at(&partitions, 0.999), [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
+    fn who_comes_later_is_compared_within_a_piece() {
+        let holders: Vec<usize> = (0..PIECE + 3).map(|place| 2 * place).collect();
+        assert_eq!(later(&holders, 2 * (PIECE - 3)), [2 * (PIECE - 2), 2 * (PIECE - 1)]);
+        assert_eq!(later(&holders, 2 * PIECE), [2 * (PIECE + 1), 2 * (PIECE + 2)]);
+        assert!(later(&holders, 1).is_empty() && later(&holders, 2 * (PIECE + 2)).is_empty());
+    }
+
+    #[test]
     fn cuts_are_nested() {
         let odds =
             |one: usize, other: usize| [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5][(one * 7 + other * 13) % 8];
-        let others = |one| (one + 1..30).map(move |other| (one, other, odds(one, other)));
-        let links: Vec<Link> = (0..30).flat_map(others).collect();
-        let partitions = partitions(30, links);
+        let others = |one| (one + 1..30).map(move |other| (other, odds(one, other))).collect();
+        let partitions = partitions(&(0..30).map(others).collect());
         for (loose, strict) in partitions.iter().zip(&partitions[1..]) {
             for server in 0..30 {
                 assert_eq!(loose.labels[strict.labels[server]], loose.labels[server]);

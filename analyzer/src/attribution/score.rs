@@ -34,7 +34,29 @@ pub(super) struct Between {
 /// Evidence between pairs; the smaller number comes first.
 pub(super) type Pairs = HashMap<(usize, usize), Between>;
 
+impl Between {
+    /// Whether any of it is firm.
+    pub(super) fn is_firm(&self) -> bool {
+        self.kinds.iter().any(|(kind, _)| kind.definition().firm)
+    }
+}
+
 impl Score {
+    /// Of the values that a pair shares, by number, and of what else is between the two; but for the blocks on which their
+    /// nodes disagree, which part no operators.
+    pub(super) fn of(values: &Values, shared: impl Iterator<Item = u32>, between: Option<&Between>) -> Self {
+        let mut score = Self::default();
+        for number in shared {
+            let (kind, weight) = values.weighed[number as usize];
+            score.add(kind, weight);
+        }
+        if let Some(between) = between {
+            between.kinds.iter().for_each(|(kind, weight)| score.add(*kind, *weight));
+            score.refused = between.refused;
+        }
+        score
+    }
+
     /// Adds evidence of sameness; what is less than nothing counts as nothing.
     pub fn add(&mut self, kind: Kind, weight: f64) {
         let place = kind.place();
@@ -110,29 +132,15 @@ pub fn odds(posterior: f64) -> f64 {
     (posterior / (1.0 - posterior)).log10()
 }
 
-/// Scores a pair, but for the blocks on which their nodes disagree, which part no operators.
-pub(super) fn shared(values: &Values, pairs: &Pairs, one: usize, other: usize) -> Score {
-    let mut score = Score::default();
-    for number in common(&values.of_server[one], &values.of_server[other]) {
-        let (kind, weight) = values.weighed[number as usize];
-        score.add(kind, weight);
-    }
-    if let Some(between) = pairs.get(&(one.min(other), one.max(other))) {
-        for (kind, weight) in &between.kinds {
-            score.add(*kind, *weight);
-        }
-        score.refused = between.refused;
-    }
-    score
-}
-
 /// Scores a pair. `blocks` are those of each server's estimates with their values.
 pub(super) fn score(values: &Values, pairs: &Pairs, blocks: &[Blocks], one: usize, other: usize) -> Score {
-    Score { apart: blocks[one].apart(&blocks[other]), ..shared(values, pairs, one, other) }
+    let shared = common(&values.of_server[one], &values.of_server[other]);
+    let between = pairs.get(&(one.min(other), one.max(other)));
+    Score { apart: blocks[one].apart(&blocks[other]), ..Score::of(values, shared, between) }
 }
 
 /// What two ordered lists have in common.
-pub(super) fn common<'v>(one: &'v [u32], other: &'v [u32]) -> impl Iterator<Item = u32> + use<'v> {
+fn common<'v>(one: &'v [u32], other: &'v [u32]) -> impl Iterator<Item = u32> + use<'v> {
     let mut rest = other;
     one.iter().copied().filter(move |number| {
         while rest.first().is_some_and(|first| first < number) {
