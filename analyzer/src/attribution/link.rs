@@ -132,7 +132,13 @@ fn merges(members: &[usize], links: &Links) -> Vec<Merge> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::attribution::{
+        evidence::Kind,
+        score::{Blocks, score},
+    };
 
     fn at(partitions: &[Partition], posterior: f64) -> &[usize] {
         let found = partitions.iter().find(|partition| (partition.posterior - posterior).abs() < 1e-9);
@@ -169,6 +175,49 @@ mod tests {
         for (loose, strict) in partitions.iter().zip(&partitions[1..]) {
             for server in 0..30 {
                 assert_eq!(loose.labels[strict.labels[server]], loose.labels[server]);
+            }
+        }
+    }
+
+    const SERVERS: usize = 12;
+
+    /// Values of servers, each with those who show it.
+    fn values() -> impl Strategy<Value = Values> {
+        let kind = proptest::sample::select(Kind::all().collect::<Vec<_>>());
+        let holders = proptest::collection::btree_set(0..SERVERS, 2..6);
+        proptest::collection::vec((kind, 0.0..4.0_f64, holders), 0..24).prop_map(|shown| {
+            let mut values = Values { of_server: vec![Vec::new(); SERVERS], ..Values::default() };
+            for (number, (kind, weight, holders)) in (0..).zip(shown) {
+                values.weighed.push((kind, weight));
+                holders.iter().for_each(|server| values.of_server[*server].push(number));
+                values.holders.push(holders.into_iter().collect());
+            }
+            values
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_shares_something_firm_is_scored_as_any_pair_is(values in values(), listed in 0..SERVERS - 1) {
+            let between = Between { kinds: vec![(Kind::CoListing, 4.0)], ..Between::default() };
+            let pairs = Pairs::from([((listed, listed + 1), between)]);
+            let links = links(&values, &pairs);
+            let (blocks, least) = (vec![Blocks::default(); SERVERS], odds(CUTS[0]));
+            for (one, links) in links.iter().enumerate() {
+                let telling = |number: &u32| {
+                    let (kind, weight) = values.weighed[*number as usize];
+                    kind.definition().firm && weight >= TELLING
+                };
+                let firm = |other: &usize| {
+                    let shared = |number: &u32| values.of_server[*other].contains(number);
+                    (one, *other) == (listed, listed + 1)
+                        || values.of_server[one].iter().any(|number| telling(number) && shared(number))
+                };
+                let scored = (one + 1..SERVERS).filter(firm).filter_map(|other| {
+                    let odds = score(&values, &pairs, &blocks, one, other).link_without(None)?;
+                    (odds >= least).then_some((other, odds))
+                });
+                prop_assert_eq!(links, &scored.collect::<Vec<_>>());
             }
         }
     }
