@@ -53,11 +53,11 @@ pub(crate) struct Arguments {
     /// Worlds of each scenario
     #[arg(long, value_name = "N", default_value = "20")]
     seeds: u64,
-    /// The first seed
+    /// The first seed; with --sums, that of the first part
     #[arg(long, value_name = "S", default_value = "1")]
     first_seed: u64,
     /// Go on where the last run with this file ended, and print what all of them came to
-    #[arg(long, value_name = "FILE", conflicts_with = "first_seed")]
+    #[arg(long, value_name = "FILE")]
     sums: Option<PathBuf>,
     /// Serve the networks on loopback addresses and scan them there, which takes as long as scans take
     #[arg(long)]

@@ -52,7 +52,8 @@ pub struct Evidence {
 
 /// Whether two servers say that they belong together.
 pub(super) fn declared(score: &Score) -> bool {
-    [Kind::CoListing, Kind::Domain, Kind::Contact].iter().any(|kind| score.kind(*kind) >= DECLARES)
+    let declares = [Kind::CoListing, Kind::Domain, Kind::Contact];
+    score.shown().any(|(definition, adds)| declares.contains(&definition.kind) && adds >= DECLARES)
 }
 
 /// Looks at every pair of a group once more.

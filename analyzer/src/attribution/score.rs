@@ -64,14 +64,7 @@ impl Score {
         self.kinds[place] = (self.kinds[place] + weight.max(0.0)).min(kind.definition().cap);
     }
 
-    /// What a kind adds.
-    #[must_use]
-    pub fn kind(&self, kind: Kind) -> f64 {
-        let enough = self.values[kind.place()] >= kind.definition().least;
-        if enough { self.kinds[kind.place()] } else { 0.0 }
-    }
-
-    /// The kinds of which it has anything, and what each adds.
+    /// The kinds of which it has anything, and enough, and what each adds.
     pub(super) fn shown(&self) -> impl Iterator<Item = (&'static Definition, f64)> {
         let kinds = self.kinds.iter().zip(&self.values).zip(Definition::all());
         kinds

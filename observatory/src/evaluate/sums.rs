@@ -18,7 +18,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Those of a file; before the first part there are none.
+    /// Those of a file; before the first part there are none, and it will begin at `first_seed`.
     ///
     /// # Errors
     /// Where it cannot be read; [`Usage`] where it is of other scenarios.
@@ -71,13 +71,13 @@ mod tests {
         let path = folder.path().join("sums.json");
         let names = ["n1-passive-logger", "x6-omission"];
         let part = |runs| names.map(|name| (name.to_owned(), Verdict { runs, ..Verdict::default() })).into();
-        let mut sums = Sums::read(&path, 1, names).expect("none yet");
-        assert_eq!(sums.next_seed, 1);
-        sums.add(part(3), 4);
+        let mut sums = Sums::read(&path, 7, names).expect("none yet");
+        assert_eq!(sums.next_seed, 7);
+        sums.add(part(3), 10);
         sums.write(&path).expect("writes");
-        let mut sums = Sums::read(&path, 1, names).expect("reads");
-        assert_eq!(sums.next_seed, 4);
-        sums.add(part(2), 6);
+        let mut sums = Sums::read(&path, 7, names).expect("reads");
+        assert_eq!(sums.next_seed, 10, "and not anew at the seventh");
+        sums.add(part(2), 12);
         assert!(sums.verdicts.values().all(|verdict| verdict.runs == 5));
         let others = Sums::read(&path, 1, ["n1-passive-logger"]).expect_err("other scenarios");
         assert!(others.is::<Usage>(), "{others}");
