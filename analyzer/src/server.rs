@@ -8,10 +8,12 @@
 //!    it elsewhere.
 //! 3. A name that always answered at one address and another address that it leads to, if both proved to hold the same
 //!    certificate's key.
-//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, say the same of
-//!    the chain, and do not both declare each other: dual stack, or two lines to one machine. Two that do are a pair that
-//!    says so: two servers, which attribution links. Two that contradict each other may be a server and a stranger who
-//!    forwards a port to it, and lies at another.
+//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, and do not both
+//!    declare each other: dual stack, or two lines to one machine. Two that do are a pair that says so: two servers, which
+//!    attribution links.
+//!
+//! Where more than one address is in play, one may be a server's and the other a stranger's, who forwards a port to it or
+//! leads a name to it, and lies elsewhere. There nobody is joined who contradicts, of the chain, any who are joined already.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -26,6 +28,11 @@ use crate::{
     features::claims::{Claims, Told, Variants},
     forest::Forest,
 };
+
+/// Pairs of hosts that are looked at before their servers are joined. A server has a few.
+const MOST_PAIRS: usize = 4_096;
+/// Hosts at one address and port that contradict each other, and are looked at for whom a further one agrees with.
+const MOST_SAID: usize = 8;
 
 /// A server, and what visits to its hosts show.
 #[derive(Clone, Debug)]
@@ -81,12 +88,12 @@ impl<'d> Server<'d> {
 #[must_use]
 pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {
     let hosts: Vec<(&Host, &Dossier)> = dossiers.iter().collect();
-    let mut forest = Forest::new(hosts.len());
-    at_one_address(&hosts, &mut forest);
-    names_and_addresses(&hosts, &mut forest);
-    two_of_one_certificate(&hosts, &mut forest);
-    let members = forest.trees().into_iter();
-    let mut servers: Vec<Server<'_>> = members
+    let mut joining = Joining::new(&hosts);
+    joining.at_one_address();
+    joining.names_and_addresses();
+    joining.two_of_one_certificate();
+    let trees = joining.forest.trees().into_iter();
+    let mut servers: Vec<Server<'_>> = trees
         .map(|members| {
             let mut hosts: Vec<_> = members.into_iter().map(|place| hosts[place]).collect();
             let own: HashSet<&Host> = hosts.iter().flat_map(|(_, dossier)| declared(dossier)).collect();
@@ -120,48 +127,110 @@ fn key(dossier: &Dossier) -> Option<Digest> {
     dossier.tls.leaves.latest().map(|span| span.value.key)
 }
 
-fn at_one_address(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
-    let mut sockets = HashMap::new();
-    for (place, (host, dossier)) in hosts.iter().enumerate() {
-        let Some(ip) = home(host, dossier).filter(|_| !dossier.place.moved) else { continue };
-        for (_, port) in &dossier.place.answered {
-            let first = *sockets.entry((ip, *port)).or_insert(place);
-            forest.join(first, place);
-        }
-    }
+/// Whether all that ever answered under a host was at one address: it leads nowhere else, and never did.
+fn is_of_one_address(host: &Host, dossier: &Dossier) -> bool {
+    let place = &dossier.place;
+    let led = || place.addresses.latest().is_none_or(|span| span.value.len() == 1);
+    host.address().is_some() || place.addresses.changes() == 0 && led()
 }
 
-fn names_and_addresses(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
-    let literals: HashMap<IpAddr, usize> =
-        hosts.iter().enumerate().filter_map(|(place, (host, _))| Some((host.address()?, place))).collect();
-    for (place, (_, dossier)) in hosts.iter().enumerate() {
-        let Some(key) = key(dossier).filter(|_| !dossier.place.moved) else { continue };
-        let led = dossier.place.addresses.latest().into_iter().flat_map(|span| span.value.iter());
-        for literal in led.filter_map(|ip| literals.get(ip)) {
-            if self::key(hosts[*literal].1) == Some(key) {
-                forest.join(place, *literal);
+/// Hosts, and which of them are one server as far as is known.
+struct Joining<'h, 'd> {
+    hosts: &'h [(&'d Host, &'d Dossier)],
+    forest: Forest,
+    /// By the root of a tree, its hosts.
+    members: Vec<Vec<usize>>,
+}
+
+impl<'h, 'd> Joining<'h, 'd> {
+    fn new(hosts: &'h [(&'d Host, &'d Dossier)]) -> Self {
+        let members = (0..hosts.len()).map(|place| vec![place]).collect();
+        Self { hosts, forest: Forest::new(hosts.len()), members }
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.forest.root(one), self.forest.root(other));
+        if one != other {
+            self.forest.join(one, other);
+            let joined = std::mem::take(&mut self.members[one.max(other)]);
+            self.members[one.min(other)].extend(joined);
+        }
+    }
+
+    /// Joins two, and all that are joined with them, where nobody contradicts anybody. Returns whether they are one.
+    fn join_if_they_agree(&mut self, one: usize, other: usize) -> bool {
+        let (one, other) = (self.forest.root(one), self.forest.root(other));
+        let (ones, others) = (&self.members[one], &self.members[other]);
+        let claims = |place: &usize| &self.hosts[*place].1.claims;
+        let agreed = one == other
+            || ones.len() * others.len() <= MOST_PAIRS
+                && ones.iter().all(|one| others.iter().all(|other| agree(claims(one), claims(other))));
+        if agreed {
+            self.join(one, other);
+        }
+        agreed
+    }
+
+    fn at_one_address(&mut self) {
+        let (mut sockets, mut led): (HashMap<_, Vec<usize>>, Vec<_>) = (HashMap::new(), Vec::new());
+        for (place, (host, dossier)) in self.hosts.iter().enumerate() {
+            let Some(ip) = home(host, dossier).filter(|_| !dossier.place.moved) else { continue };
+            let answered = dossier.place.answered.iter().map(|(_, port)| (ip, *port));
+            match is_of_one_address(host, dossier) {
+                true => answered.for_each(|socket| {
+                    let first = sockets.entry(socket).or_insert_with(|| vec![place])[0];
+                    self.join(first, place);
+                }),
+                false => led.extend(answered.map(|socket| (socket, place))),
+            }
+        }
+        for (socket, place) in led {
+            let firsts = sockets.entry(socket).or_default();
+            if !firsts.iter().any(|first| self.join_if_they_agree(*first, place)) && firsts.len() < MOST_SAID
+            {
+                firsts.push(place);
             }
         }
     }
-}
 
-fn two_of_one_certificate(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
-    let mut holders: HashMap<Digest, Vec<usize>> = HashMap::new();
-    for (place, (_, dossier)) in hosts.iter().enumerate() {
-        if let Some(key) = key(dossier) {
-            holders.entry(key).or_default().push(place);
+    fn names_and_addresses(&mut self) {
+        let literals: HashMap<IpAddr, usize> = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (host, _))| Some((host.address()?, place)))
+            .collect();
+        for (place, (_, dossier)) in self.hosts.iter().enumerate() {
+            let Some(key) = key(dossier).filter(|_| !dossier.place.moved) else { continue };
+            let led = dossier.place.addresses.latest().into_iter().flat_map(|span| span.value.iter());
+            for literal in led.filter_map(|ip| literals.get(ip)) {
+                if self::key(self.hosts[*literal].1) == Some(key) {
+                    self.join_if_they_agree(place, *literal);
+                }
+            }
         }
     }
-    for mut places in holders.into_values() {
-        // A name that was joined to one of them is no third.
-        places.retain(|place| hosts[*place].0.address().is_some() || forest.root(*place) == *place);
-        let [one, other] = places[..] else { continue };
-        let ((at_one, says_one), (at_other, says_other)) = (hosts[one], hosts[other]);
-        let literal = at_one.address().is_some() && at_other.address().is_some();
-        let alike = says_one.place.answered == says_other.place.answered;
-        let distinct = declares(says_one, at_other) && declares(says_other, at_one);
-        if literal && alike && !distinct && agree(&says_one.claims, &says_other.claims) {
-            forest.join(one, other);
+
+    fn two_of_one_certificate(&mut self) {
+        let mut holders: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+        for (place, (_, dossier)) in self.hosts.iter().enumerate() {
+            if let Some(key) = key(dossier) {
+                holders.entry(key).or_default().push(place);
+            }
+        }
+        for mut places in holders.into_values() {
+            // A name that was joined to one of them is no third.
+            places.retain(|place| {
+                self.hosts[*place].0.address().is_some() || self.forest.root(*place) == *place
+            });
+            let [one, other] = places[..] else { continue };
+            let ((at_one, says_one), (at_other, says_other)) = (self.hosts[one], self.hosts[other]);
+            let literal = at_one.address().is_some() && at_other.address().is_some();
+            let alike = says_one.place.answered == says_other.place.answered;
+            let distinct = declares(says_one, at_other) && declares(says_other, at_one);
+            if literal && alike && !distinct {
+                self.join_if_they_agree(one, other);
+            }
         }
     }
 }
@@ -318,6 +387,39 @@ mod tests {
         assert_eq!(joined(&apart).len(), 2);
         let alike = [history("192.0.2.1", line.clone()), history("198.51.100.1", line)];
         assert_eq!(joined(&alike).len(), 1);
+    }
+
+    #[test]
+    fn who_leads_a_name_to_a_stranger_and_lies_elsewhere_lies_for_himself() {
+        let world = World::new();
+        let says = |host: &str, peer: &str, led: &[&str], value: Option<u64>| {
+            let listed = value.map(|value| {
+                let coin =
+                    json!([{"tx_hash": "11".repeat(32), "tx_pos": 0, "height": HEIGHT, "value": value}]);
+                told("S4", "blockchain.scripthash.listunspent", &json!([world.hash()]), &coin)
+            });
+            let mut visit = visit(host, 0, Purpose::Deep, listed.into_iter().collect());
+            visit.peer = format!("{peer}:50002").parse().ok();
+            visit.resolution.addresses = led.iter().map(|ip| ip.parse().expect("an address")).collect();
+            certificate(visit, "shared", 1_000, "key")
+        };
+        let (liar, honest) = ("203.0.113.9", "192.0.2.1");
+        let stranger = says(honest, honest, &[], Some(7));
+        let name = |value| says("evil.example", liar, &[liar, honest], value);
+        assert_eq!(joined(&[name(Some(7)), stranger.clone()]), [["evil.example", "192.0.2.1"]]);
+        assert_eq!(joined(&[name(Some(70)), stranger.clone()]).len(), 2);
+        // Nor does he lie for the stranger through a name that says nothing.
+        let machine = says(liar, liar, &[], Some(70));
+        assert_eq!(
+            joined(&[name(None), machine, stranger.clone()]),
+            [vec!["192.0.2.1"], vec!["evil.example", liar]]
+        );
+        // A name with two addresses may lie at the one that is not usually visited.
+        let (one, other) =
+            (says("a.example", honest, &[honest], Some(7)), says("b.example", honest, &[honest], None));
+        let twice = says("evil.example", honest, &[honest, liar], Some(70));
+        let both = [twice, one, other, stranger];
+        assert_eq!(joined(&both), [vec!["a.example", "b.example", "192.0.2.1"], vec!["evil.example"]]);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn usual_overhead(servers: &[Server<'_>]) -> Option<Duration> {
     let least = |server: &Server<'_>| server.dossiers().filter_map(|dossier| dossier.timing.overhead).min();
     let mut all: Vec<Duration> = servers.iter().filter_map(least).collect();
     all.sort_unstable();
-    all.get((all.len() * 95 / 100).min(all.len().saturating_sub(1))).copied()
+    all.get((all.len() * 95).div_ceil(100).checked_sub(1)?).copied()
 }
 
 /// One server among all.

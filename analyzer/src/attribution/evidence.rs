@@ -41,7 +41,7 @@ pub enum Kind {
     System,
     /// Outages that began together in different places.
     Outage,
-    /// The same change of software, at the same time.
+    /// The same change of software, within hours.
     Upgrade,
     /// They name each other, and nobody else.
     ClosedCircle,
@@ -94,8 +94,8 @@ pub enum Rarity {
     Discounted,
     /// −log₁₀ of the share of unrelated servers that show it.
     Share,
-    /// Log₁₀ of the number of values among which it is one, on top of the same block. Where everybody has one of his
-    /// own, to agree says much; where all agree, nothing.
+    /// Log₁₀ of the number of values among which it is one, on top of the same block, one for each neighbourhood. Where
+    /// everybody has one of his own, to agree says much; where all agree, nothing.
     Agreement,
     /// Reckoned for each pair.
     Pair,
@@ -219,7 +219,7 @@ impl Kind {
             Self::Neighbourhood => "are in one /24 or /48",
             Self::System => "are in one autonomous system",
             Self::Outage => "failed at the same times in different places",
-            Self::Upgrade => "changed their software at the same time",
+            Self::Upgrade => "made the same change of software within hours",
             Self::ClosedCircle => "name each other and nobody else",
             Self::Stack => "run the same software on the same TLS library",
         }

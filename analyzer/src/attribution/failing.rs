@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::profile::Event;
-use crate::{dossier::Dossier, server::Server};
+use crate::server::Server;
 
 /// How probable it may be that chance alone brings about one false companion among all pairs that are compared.
 const FALSE: f64 = 0.05;
@@ -25,12 +25,12 @@ impl Failing {
         let width = |event: &Event| event.by.duration_since(event.after);
         let outages: Vec<&Event> =
             outages.iter().filter(|event| width(event) <= super::OUTAGES.window).collect();
-        // Of one that fails often the latest outages alone are remembered.
-        let first = outages.iter().map(|outage| outage.after).min();
+        // Of a host that fails often the latest outages alone are remembered.
+        let cut = server.dossiers().filter(|dossier| !dossier.uptime.is_whole());
+        let remembered = cut.filter_map(|dossier| Some(dossier.uptime.outages.first()?.last_up)).max();
+        let since = remembered.or_else(|| server.dossiers().filter_map(|dossier| dossier.uptime.first).min());
         let last = server.dossiers().filter_map(|dossier| dossier.latest).max();
         let windows: SignedDuration = outages.iter().map(|event| width(event)).sum();
-        let seen = |dossier: &Dossier| dossier.uptime.first.filter(|_| dossier.uptime.is_whole());
-        let since = server.dossiers().filter_map(seen).min().into_iter().chain(first).min();
         let watched = since.zip(last).map_or(0.0, |(since, last)| last.duration_since(since).as_secs_f64());
         Self {
             outages: outages.len(),

@@ -136,12 +136,17 @@ pub(super) fn name(groups: &mut [Group], servers: &[Server<'_>], previous: &[ass
     let mut taken = BTreeSet::new();
     for ((place, before), _) in overlaps {
         let id = &previous[before].id;
-        if groups[place].id.is_empty() && taken.insert(id) {
+        if groups[place].id.is_empty() && taken.insert(id.clone()) {
             groups[place].id.clone_from(id);
         }
     }
     for (group, names) in groups.iter_mut().zip(&names).filter(|(group, _)| group.id.is_empty()) {
-        group.id = format!("g-{:?}", Mark::of_parts(names.iter().map(String::as_bytes)));
+        let mut parts: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+        // Another group may have come by the name that these members would have.
+        while group.id.is_empty() || !taken.insert(group.id.clone()) {
+            group.id = format!("g-{:?}", Mark::of_parts(parts.iter().copied()));
+            parts.push(b"");
+        }
     }
 }
 

@@ -33,8 +33,8 @@ pub struct Partition {
 /// For each server the later ones with which it may be linked, in order, and log₁₀ of the odds.
 pub(super) type Links = Vec<Vec<(usize, f64)>>;
 
-/// The pairs that may be linked at the lowest of the cuts. Only servers that share something firm are compared, as
-/// nothing else links.
+/// The pairs that may be linked at the lowest of the cuts. Only servers are compared that have something firm between
+/// them, or share a firm value that tells something by itself: without either hardly any are linked.
 pub(super) fn links(values: &Values, pairs: &Pairs) -> Links {
     let least = odds(CUTS[0]);
     let is_telling = |number: u32| {
@@ -43,6 +43,7 @@ pub(super) fn links(values: &Values, pairs: &Pairs) -> Links {
     };
     let mut between: Vec<Vec<(usize, &Between)>> = vec![Vec::new(); values.of_server.len()];
     pairs.iter().for_each(|((one, other), evidence)| between[*one].push((*other, evidence)));
+    between.par_iter_mut().for_each(|between| between.sort_unstable_by_key(|(other, _)| *other));
     // Of a large fleet there are millions of pairs: what one server shows is marked once for all of his.
     let marks = || vec![false; values.weighed.len()];
     let of_server = |marks: &mut Vec<bool>, (one, numbers): (usize, &Vec<u32>)| {
@@ -55,7 +56,8 @@ pub(super) fn links(values: &Values, pairs: &Pairs) -> Links {
         numbers.iter().for_each(|number| marks[*number as usize] = true);
         let compare = |other: usize| {
             let theirs = values.of_server[other].iter().copied();
-            let evidence = between[one].iter().find(|(with, _)| *with == other).map(|(_, between)| *between);
+            let place = between[one].binary_search_by_key(&other, |(with, _)| *with);
+            let evidence = place.ok().map(|place| between[one][place].1);
             let score = Score::of(values, theirs.filter(|number| marks[*number as usize]), evidence);
             let odds = score.link_without(None).filter(|odds| *odds >= least)?;
             Some((other, odds))

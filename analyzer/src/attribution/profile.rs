@@ -1,6 +1,6 @@
 //! What of a server is compared with others: values of each kind, as marks.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use electrum::{Host, Subnet};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::{
     dossier::Dossier,
     features::{names, uptime::Outage},
     mark::Mark,
-    server::Server,
+    server::{self, Server},
 };
 
 /// A value that a server shows.
@@ -50,6 +50,8 @@ pub(super) struct Profile {
     pub(super) tags: Vec<Tag>,
     /// Values that only mean something beside those of others on top of the same block.
     pub(super) at_blocks: Vec<AtBlock>,
+    /// The neighbourhood that it speaks for; none of an onion, which costs nothing.
+    pub(super) voice: Option<Subnet>,
     /// Blocks, by height.
     pub(super) blocks: Vec<(u32, Mark)>,
     /// Certificates that may be of a series.
@@ -64,9 +66,17 @@ pub(super) struct Profile {
 
 impl Profile {
     pub(super) fn of(server: &Server<'_>, system: &dyn Fn(IpAddr) -> Option<u32>) -> Self {
-        let mut this = Self::default();
+        let mut this = Self {
+            voice: server.dossiers().find_map(|dossier| dossier.claims.neighbourhood),
+            ..Self::default()
+        };
+        let declared: HashSet<&Host> = server.dossiers().flat_map(server::declared).collect();
         for (host, dossier) in &server.hosts {
-            this.identity(host, dossier);
+            this.identity(dossier);
+            // Anybody can lead a name of his own to it.
+            if server.hosts.len() == 1 || declared.contains(host) {
+                this.domain(host);
+            }
             this.handshake(host, dossier);
             this.node(dossier);
             this.events(dossier);
@@ -79,6 +89,8 @@ impl Profile {
                 this.regions.push(Mark::of_parts([&b"AS"[..], &number.to_le_bytes()]));
             }
         }
+        this.outages = of_one_server(this.outages);
+        this.upgrades = of_one_server(this.upgrades);
         this.ports(server);
         this.tags.sort_unstable();
         this.tags.dedup();
@@ -94,7 +106,7 @@ impl Profile {
         self.tags.push(Tag { kind, mark: Mark::of(value) });
     }
 
-    fn identity(&mut self, host: &Host, dossier: &Dossier) {
+    fn identity(&mut self, dossier: &Dossier) {
         let identity = &dossier.identity;
         if let Some(donation) = identity.donation.latest().filter(|span| !defaults::is_authors(&span.value)) {
             self.tag(Kind::Donation, donation.value.as_bytes());
@@ -107,13 +119,16 @@ impl Profile {
                 self.tag(Kind::Contact, contact.as_bytes());
             }
         }
-        if let Some(domain) = names::registered(host) {
-            self.tag(Kind::Domain, domain.as_bytes());
-        }
         for (before, after) in identity.software.turns().filter(|(before, after)| before.value != after.value)
         {
             let what = Mark::of_parts([before.value.as_bytes(), after.value.as_bytes()]);
             self.upgrades.push(Event { what, after: before.last, by: after.first });
+        }
+    }
+
+    fn domain(&mut self, host: &Host) {
+        if let Some(domain) = names::registered(host) {
+            self.tag(Kind::Domain, domain.as_bytes());
         }
     }
 
@@ -173,6 +188,20 @@ impl Profile {
             self.tag(Kind::Ports, text.join(" ").as_bytes());
         }
     }
+}
+
+/// What is seen at several hosts of one server at a time happened once: after the latest of the times that it is after,
+/// and by the earliest.
+fn of_one_server(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_unstable_by_key(|event| (event.what, event.after, event.by));
+    events.dedup_by(|next, event| {
+        let same = next.what == event.what && next.after <= event.by;
+        if same {
+            (event.after, event.by) = (next.after, event.by.min(next.by));
+        }
+        same
+    });
+    events
 }
 
 /// The /16 of an IPv4 address, the /32 of an IPv6 address.

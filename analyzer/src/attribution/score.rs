@@ -148,16 +148,18 @@ fn common<'v>(one: &'v [u32], other: &'v [u32]) -> impl Iterator<Item = u32> + u
 pub(super) struct Blocks(pub(super) Vec<(Mark, Mark)>);
 
 impl Blocks {
-    /// On how many blocks they differ.
+    /// On how many blocks both estimated, and never the same.
     fn apart(&self, other: &Self) -> usize {
         let mut rest = &other.0[..];
-        let differs = |(block, value): &&(Mark, Mark)| {
-            while rest.first().is_some_and(|first| first.0 < *block) {
+        let differs = |ours: &&[(Mark, Mark)]| {
+            let block = ours[0].0;
+            while rest.first().is_some_and(|first| first.0 < block) {
                 rest = &rest[1..];
             }
-            rest.first().is_some_and(|first| first.0 == *block && first.1 != *value)
+            let theirs = &rest[..rest.iter().take_while(|first| first.0 == block).count()];
+            !theirs.is_empty() && !theirs.iter().any(|told| ours.contains(told))
         };
-        self.0.iter().filter(differs).count()
+        self.0.chunk_by(|one, next| one.0 == next.0).filter(differs).count()
     }
 }
 
@@ -195,6 +197,20 @@ mod tests {
         let before = (score.operator(), score.about(About::Node));
         score.apart += 1;
         assert_eq!((score.operator(), score.about(About::Node)), (before.0, before.1 - 1.0));
+    }
+
+    #[test]
+    fn nodes_disagree_on_a_block_where_they_never_said_the_same() {
+        let mark = |text: &str| Mark::of(text.as_bytes());
+        let blocks = |told: &[(&str, &str)]| {
+            let mut told: Vec<_> = told.iter().map(|(block, value)| (mark(block), mark(value))).collect();
+            told.sort_unstable();
+            Blocks(told)
+        };
+        let one = blocks(&[("1", "a"), ("1", "b"), ("2", "a"), ("3", "a")]);
+        assert_eq!(one.apart(&one), 0);
+        let other = blocks(&[("1", "b"), ("1", "c"), ("2", "c"), ("2", "d"), ("4", "c")]);
+        assert_eq!((one.apart(&other), other.apart(&one)), (1, 1));
     }
 
     proptest! {

@@ -126,6 +126,64 @@ fn many_who_follow_one_guide_are_strangers() {
 }
 
 #[test]
+fn who_makes_up_many_estimates_does_not_make_it_rare_to_agree() {
+    let quiet = honest(60).into_iter().map(|shown| shown.on_node(0));
+    let made_up = (0..40).map(|n| Shown::at(&format!("ssl://11.0.0.1:{}", 40_000 + n)).on_node(500 + n));
+    assert_eq!(groups(&quiet.chain(made_up).collect::<Vec<_>>(), 3), []);
+}
+
+/// A name that leads to an address.
+fn leading(name: &str, ip: &str) -> Visit {
+    let mut visit = light(&format!("ssl://{name}:50002"), 6_000);
+    visit.resolution.addresses = [ip.parse().expect("an address")].into();
+    visit.peer = format!("{ip}:50002").parse().ok();
+    visit
+}
+
+#[test]
+fn a_domain_speaks_for_those_who_say_that_it_is_theirs() {
+    let named = |says: bool| {
+        let mut visits: Vec<Visit> =
+            (0..).zip(honest(40)).flat_map(|(number, shown)| shown.visits(number, 1)).collect();
+        for n in 0..2 {
+            let (name, ip) = (format!("n{n}.one.example"), format!("10.{n}.1.1"));
+            visits.push(leading(&name, &ip));
+            let hosts = format!(r#"{{"hosts":{{"{name}":{{}}}}}}"#);
+            visits.extend(says.then(|| answers(&format!("ssl://{ip}:50002"), 6_000, &[("M1", &hosts)])));
+        }
+        let declared = attributed(&visits, &[]).1.declared;
+        declared.iter().collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((named(true), named(false)), (39, 40));
+}
+
+#[test]
+fn one_outage_of_a_server_of_two_hosts_is_one() {
+    let failing = |n: i64| {
+        let (name, ip) = (format!("n{n}.example"), format!("12.{n}.0.1"));
+        let visits = (0..80).flat_map(move |at| {
+            let mut visits = [leading(&name, &ip), light(&format!("ssl://{ip}:50002"), 0)];
+            for (visit, later) in visits.iter_mut().zip([0, 60]) {
+                visit.started_at = crate::testing::at(at * 600 + later);
+                let down = [10, 11].contains(&at);
+                visit.outcome = if down { Outcome::Unreachable } else { Outcome::Answered };
+            }
+            visits
+        });
+        visits.collect::<Vec<_>>()
+    };
+    let others: Vec<Visit> = (0..).zip(honest(40)).flat_map(|(n, shown)| shown.visits(n, 1)).collect();
+    let visits = [others, failing(0), failing(1)].concat();
+    let (_, attribution) = attributed(&visits, &[]);
+    assert!(
+        attribution.companions.iter().flatten().all(|(_, times)| *times == 1),
+        "{:?}",
+        attribution.companions
+    );
+    assert!(attribution.companions.iter().any(|companions| !companions.is_empty()));
+}
+
+#[test]
 fn a_fleet_with_certificates_of_one_series_on_one_node_is_one_group() {
     let found = groups(&[honest(20), series(50)].concat(), 1);
     let [fleet] = &found[..] else { panic!("{found:?}") };
@@ -287,6 +345,29 @@ fn names_of_groups_last_and_the_first_are_made_of_members() {
     assert_eq!(grown[0].id, first[0].id);
     let (unknown, _) = attributed(&fleet(14).collect::<Vec<_>>(), &[]);
     assert_ne!(unknown[0].id, first[0].id);
+}
+
+#[test]
+fn no_two_groups_have_one_name() {
+    let fleet = |members: std::ops::Range<usize>| {
+        let shown = [honest(20), series(12)[members].to_vec()].concat();
+        (0..).zip(shown).flat_map(|(n, shown)| shown.visits(n, 1)).collect::<Vec<_>>()
+    };
+    let two = fleet(8..12);
+    let (few, _) = attributed(&two, &[]);
+    let (all, _) = attributed(&fleet(0..12), &few);
+    assert_eq!(all[0].id, few[0].id, "the name lasts");
+    // Now the fleet falls apart, and the larger part keeps it.
+    let mut later = fleet(0..8);
+    let apart = series(12)
+        .into_iter()
+        .skip(8)
+        .map(|shown| shown.clone().on_node(8).with_certificate(&shown.endpoint, 990_001, "one key"));
+    later.extend((0..).zip(apart).flat_map(|(n, shown)| shown.visits(n, 1)));
+    let (parts, _) = attributed(&later, &all);
+    let [larger, smaller] = &parts[..] else { panic!("{parts:?}") };
+    assert!(larger.id == few[0].id && smaller.members == few[0].members);
+    assert_ne!(smaller.id, larger.id);
 }
 
 #[test]

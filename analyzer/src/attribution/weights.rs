@@ -4,8 +4,9 @@
 //! **origin**, and values are weighed by how many origins show them. That is a guess to weigh by and nothing more: it
 //! links nobody.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use electrum::Subnet;
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 
@@ -97,21 +98,28 @@ fn origins(servers: usize, shared: &[&[(Tag, usize)]], agreement: &Agreement) ->
     forest
 }
 
-/// For each value on top of a block, log₁₀ of how many there are of its kind on that block, itself included. In order.
+/// For each value on top of a block, log₁₀ of how many there are of its kind on that block, in order. Servers of one
+/// neighbourhood count with one value, however many they show: whoever made values up could make it look as if to agree
+/// said much.
 struct Agreement(Vec<(Tag, f64)>);
 
 impl Agreement {
     fn of(profiles: &[Profile]) -> Self {
-        let mut seen: Vec<AtBlock> =
-            profiles.par_iter().flat_map_iter(|profile| profile.at_blocks.iter().copied()).collect();
-        seen.par_sort_unstable();
-        seen.dedup();
-        let alike =
-            |one: &AtBlock, other: &AtBlock| one.block == other.block && one.tag.kind == other.tag.kind;
-        let mut weights: Vec<(Tag, f64)> = seen
-            .chunk_by(alike)
-            .flat_map(|seen| seen.iter().map(|at| (at.tag, share(1, seen.len()))))
-            .collect();
+        let showing = profiles
+            .par_iter()
+            .enumerate()
+            .flat_map_iter(|(server, profile)| profile.at_blocks.iter().map(move |at| (*at, server)));
+        let mut showing: Vec<(AtBlock, usize)> = showing.collect();
+        showing.par_sort_unstable();
+        let alike = |(one, _): &(AtBlock, usize), (other, _): &(AtBlock, usize)| {
+            one.block == other.block && one.tag.kind == other.tag.kind
+        };
+        let of_block = |showing: &[(AtBlock, usize)]| {
+            let weight = share(1, spoken_for(showing, profiles));
+            let values = showing.chunk_by(|(one, _), (next, _)| one.tag == next.tag);
+            values.map(|showing| (showing[0].0.tag, weight)).collect::<Vec<_>>()
+        };
+        let mut weights: Vec<(Tag, f64)> = showing.par_chunk_by(alike).flat_map_iter(of_block).collect();
         weights.par_sort_unstable_by_key(|(tag, _)| *tag);
         Self(weights)
     }
@@ -119,6 +127,17 @@ impl Agreement {
     fn weight(&self, tag: Tag) -> f64 {
         self.0.binary_search_by_key(&tag, |(tag, _)| *tag).map_or(0.0, |place| self.0[place].1)
     }
+}
+
+/// How many of the values on one block have a neighbourhood that speaks for them, each for one.
+fn spoken_for(showing: &[(AtBlock, usize)], profiles: &[Profile]) -> usize {
+    let mut values: HashMap<Subnet, Mark> = HashMap::new();
+    for (at, server) in showing {
+        if let Some(voice) = profiles[*server].voice {
+            values.entry(voice).or_insert(at.tag.mark);
+        }
+    }
+    values.into_values().collect::<HashSet<_>>().len()
 }
 
 /// Certificates of one template of which each was made within a minute of the next.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{mark::Mark, server::Server};
+use crate::{features::identity, mark::Mark, server::Server};
 
 /// How a server behaves.
 ///
@@ -19,7 +19,7 @@ impl Fingerprint {
     #[must_use]
     pub fn of(server: &Server<'_>) -> Option<Self> {
         let software = server.dossiers().find_map(|dossier| dossier.identity.software.latest())?;
-        let mut this = Self::new(stratum(&software.value));
+        let mut this = Self::new(identity::program(&software.value));
         for dossier in server.dossiers() {
             for (hello, answer) in &dossier.tls.stack {
                 this.add(hello, &answer.to_bytes());
@@ -80,27 +80,9 @@ impl Fingerprint {
     }
 }
 
-/// The software without its version: `electrs/0.11.1` is `electrs`.
-fn stratum(software: &str) -> &str {
-    let version = |c: char| c.is_ascii_digit() || c == '/' || c.is_whitespace();
-    software.split(version).next().unwrap_or(software)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn strata_have_no_versions() {
-        for (software, name) in [
-            ("ElectrumX 1.20.0", "ElectrumX"),
-            ("electrs/0.11.1", "electrs"),
-            ("mempool-electrs 3.1.0-abc", "mempool-electrs"),
-            ("", ""),
-        ] {
-            assert_eq!(stratum(software), name);
-        }
-    }
 
     #[test]
     fn what_only_one_was_asked_does_not_part_them() {

@@ -117,6 +117,12 @@ impl Note {
     }
 }
 
+/// The software without its version: `electrs/0.11.1` is `electrs`.
+pub(crate) fn program(software: &str) -> &str {
+    let version = |c: char| c.is_ascii_digit() || c == '/' || c.is_whitespace();
+    software.split(version).next().unwrap_or(software)
+}
+
 fn look<T>(said: Option<(&str, &Turn<'_>)>, read: impl FnOnce(&str) -> Option<T>) -> Option<Look<T>> {
     let (text, turn) = said?;
     Some(Look::at(text.as_bytes(), || Some((read(text)?, turn.digest()))))
@@ -180,6 +186,18 @@ mod tests {
             identity.take(visited, &Note::of(reading));
         });
         identity
+    }
+
+    #[test]
+    fn programs_have_no_versions() {
+        for (software, name) in [
+            ("ElectrumX 1.20.0", "ElectrumX"),
+            ("electrs/0.11.1", "electrs"),
+            ("mempool-electrs 3.1.0-abc", "mempool-electrs"),
+            ("", ""),
+        ] {
+            assert_eq!(program(software), name);
+        }
     }
 
     #[test]

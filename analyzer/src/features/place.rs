@@ -16,7 +16,7 @@ use super::spans::{Look, Spans};
 use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// Addresses of a name that are kept.
 const MAX_ADDRESSES: usize = 16;
@@ -33,7 +33,7 @@ const MAX_ROWS: usize = 1_024;
 pub struct Place {
     /// Where its name led, in order.
     pub addresses: Spans<Box<[IpAddr]>>,
-    /// The address at which it answered the latest time.
+    /// The address at which it answered anything the latest time.
     pub dialled: Option<IpAddr>,
     /// Whether it answered at another one before.
     pub moved: bool,
@@ -60,7 +60,7 @@ pub struct Note {
     /// Who told of it, each once.
     tellers: Box<[Mark]>,
     addresses: Option<Look<Box<[IpAddr]>>>,
-    /// The address at which it answered.
+    /// The address at which it answered anything.
     dialled: Option<IpAddr>,
     /// What that address calls itself, where it answered; printable.
     pointer: Option<Text>,
@@ -91,23 +91,21 @@ impl Note {
     /// The visit that is read is the one that is told of: it is the evidence of where a name led.
     pub(crate) fn of(reading: &Reading<'_>, visited: &Visited) -> Self {
         let visit = reading.visit;
+        // Twins go to addresses that are not the usual ones. Who hangs up after he has answered has answered there.
+        let usual = !matches!(visit.purpose, Purpose::Twin(_));
+        let is_an_answer =
+            visit.outcome == Outcome::Answered || reading.turns.iter().any(|turn| turn.answer().is_some());
         let before = Self {
             tellers: tellers(&visit.learnt_from),
             addresses: addresses(&visit.resolution.addresses, visited.digest),
+            dialled: visit.peer.filter(|_| usual && is_an_answer).map(|peer| peer.ip().to_canonical()),
             ..Self::default()
         };
         if visit.outcome != Outcome::Answered {
             return before;
         }
-        // Twins go to addresses that are not the usual ones.
-        let peer = visit.peer.filter(|_| !matches!(visit.purpose, Purpose::Twin(_)));
         let pointer = visit.resolution.pointer.as_deref();
-        Self {
-            dialled: peer.map(|peer| peer.ip().to_canonical()),
-            pointer: pointer.map(|pointer| Text::of(pointer, 253)),
-            peers: Peers::of(reading),
-            ..before
-        }
+        Self { pointer: pointer.map(|pointer| Text::of(pointer, 253)), peers: Peers::of(reading), ..before }
     }
 }
 
@@ -144,15 +142,15 @@ impl Place {
         if let Some(addresses) = &note.addresses {
             self.addresses.see(addresses, visited.started_at);
         }
+        if let Some(ip) = note.dialled {
+            self.moved |= self.dialled.is_some_and(|before| before != ip);
+            self.dialled = Some(ip);
+        }
         if visited.outcome != Outcome::Answered {
             return;
         }
         if self.answered.len() < MAX_ENDPOINTS {
             self.answered.insert((visited.endpoint.transport, visited.endpoint.port));
-        }
-        if let Some(ip) = note.dialled {
-            self.moved |= self.dialled.is_some_and(|before| before != ip);
-            self.dialled = Some(ip);
         }
         if note.pointer.is_some() && self.pointer != note.pointer {
             self.pointer.clone_from(&note.pointer);
@@ -255,6 +253,20 @@ mod tests {
         assert_eq!((place.addresses.iter().len(), place.addresses.changes()), (2, 1));
         assert_eq!(place.dialled, "192.0.2.9".parse().ok());
         assert_eq!(place.answered.len(), 1);
+    }
+
+    #[test]
+    fn who_answers_and_hangs_up_has_answered_there() {
+        let at = |second, ip: &str, said: &[(&'static str, &str)]| {
+            let mut visit = answers("ssl://a.example:50002", second, said);
+            visit.outcome = Outcome::Closed;
+            visit.peer = format!("{ip}:50002").parse().ok();
+            visit
+        };
+        let greeting = [("H1", r#"["x","1.4"]"#)];
+        let moved = [at(0, "192.0.2.1", &greeting), at(9, "192.0.2.9", &greeting)];
+        assert!(place(&moved).moved && place(&moved).answered.is_empty());
+        assert!(!place(&[at(0, "192.0.2.1", &[]), at(9, "192.0.2.9", &greeting)]).moved);
     }
 
     proptest! {

@@ -8,8 +8,10 @@ use super::{Definition, Found};
 use crate::{
     dossier::Dossier,
     features::{
+        identity::program,
         names,
         spans::{Span, Spans},
+        tls::Leaf,
     },
     survey::Case,
 };
@@ -41,8 +43,9 @@ pub(super) const TABLE: &[Definition] = &[
         indicator: Indicator::new(28),
         tier: Tier::Medium,
         weight: 20,
-        title: "is another server under the same name",
-        caveat: "an operator who moves and installs anew looks the same",
+        title: "looks like another server under the same name",
+        caveat: "an operator who moves and installs anew looks the same, and so does a name that was led from one of his \
+                 machines to another",
         find: taken_over,
     },
     Definition {
@@ -92,12 +95,22 @@ fn generic(case: &Case<'_, '_>) -> Option<Found> {
     })
 }
 
-/// Between the same two visits the name's address, its key and its software became others.
+/// Between the same two visits the name's address, its key and its software became others, and the keys do not take turns,
+/// as those of two machines do to which a name leads.
 fn taken_over(case: &Case<'_, '_>) -> Option<Found> {
     hosts(case).filter(|(host, _)| matches!(host, Host::Name(_))).find_map(|(host, dossier)| {
-        let keys = changes(&dossier.tls.leaves, |old, new| old.key != new.key);
-        let software = changes(&dossier.identity.software, |old, new| kind(old) != kind(new));
-        let moved = changes(&dossier.place.addresses, |old, new| !old.iter().any(|ip| new.contains(ip)));
+        let leaves = &dossier.tls.leaves;
+        let keys = changes(leaves, |old, new| {
+            old.value.key != new.value.key
+                && !leaves.iter().any(|span: &Span<Leaf>| match span.first < new.first {
+                    true => span.value.key == new.value.key,
+                    false => span.value.key == old.value.key,
+                })
+        });
+        let software =
+            changes(&dossier.identity.software, |old, new| program(&old.value) != program(&new.value));
+        let moved =
+            changes(&dossier.place.addresses, |old, new| !old.value.iter().any(|ip| new.value.contains(ip)));
         let at_once = keys.into_iter().find(|key| {
             let touches = |changes: &[Change]| changes.iter().any(|change| change.touches(key));
             touches(&software) && touches(&moved)
@@ -110,11 +123,6 @@ fn taken_over(case: &Case<'_, '_>) -> Option<Found> {
             evidence: at_once.evidence.to_vec(),
         })
     })
-}
-
-/// The name of a software, without its version.
-fn kind(software: &str) -> &str {
-    software.split([' ', '/']).next().unwrap_or(software)
 }
 
 /// A change after one visit and by another.
@@ -130,8 +138,8 @@ impl Change {
     }
 }
 
-fn changes<T>(spans: &Spans<T>, matters: impl Fn(&T, &T) -> bool) -> Vec<Change> {
-    let turns = spans.turns().filter(|(old, new)| matters(&old.value, &new.value));
+fn changes<T>(spans: &Spans<T>, matters: impl Fn(&Span<T>, &Span<T>) -> bool) -> Vec<Change> {
+    let turns = spans.turns().filter(|(old, new)| matters(old, new));
     let change = |(old, new): (&Span<T>, &Span<T>)| Change {
         after: old.last,
         by: new.first,
@@ -203,6 +211,13 @@ mod tests {
         ] {
             assert!(found(28, &[before.clone(), innocent], "a.example").is_none());
         }
+        let turn_and_turn_about = [
+            before.clone(),
+            visit("a.example", 9, "198.51.100.1", "Fulcrum 2.1.1", "new"),
+            visit("a.example", 10, "192.0.2.1", "ElectrumX 1.16.0", "old"),
+            visit("a.example", 11, "198.51.100.1", "Fulcrum 2.1.1", "new"),
+        ];
+        assert!(found(28, &turn_and_turn_about, "a.example").is_none(), "two machines behind one name");
     }
 
     #[test]

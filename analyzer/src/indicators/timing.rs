@@ -55,7 +55,7 @@ fn slow_when_new(case: &Case<'_, '_>) -> Option<Found> {
     let (longer, of) = (lags.above(LONGER), lags.millis.len());
     (at_least(longer, of, BY_CHANCE) < IMPROBABLE).then(|| Found {
         statement: format!(
-            "In {longer} of {of} visits the first question about a script that nobody ever used took at least {LONGER} ms longer than the next two, by {} ms in the middle.",
+            "In {longer} of {of} visits the first question about a script that nobody ever used took more than {LONGER} ms longer than the next two; in the middle of all, {} ms.",
             lags.median().unwrap_or_default()
         ),
         evidence: lags.evidence,
@@ -67,7 +67,8 @@ fn slow_search(case: &Case<'_, '_>) -> Option<Found> {
     let (longer, of) = (lags.above(20 * LONGER), lags.millis.len());
     (at_least(longer, of, BY_CHANCE) < IMPROBABLE).then(|| Found {
         statement: format!(
-            "In {longer} of {of} visits a search for a wallet's addresses took {} ms longer, in the middle, than other questions about scripts in the same write.",
+            "In {longer} of {of} visits a search for a wallet's addresses took more than {} ms longer than other questions about scripts in the same write; in the middle of all, {} ms.",
+            20 * LONGER,
             lags.median().unwrap_or_default()
         ),
         evidence: lags.evidence,

@@ -35,11 +35,19 @@ fn error<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
 /// The first words that ask a person to act, or are markup. Errors honestly repeat what was asked.
 fn call_to_act<'m>(message: &'m str, request: &str) -> Option<&'m str> {
     let lower = message.to_ascii_lowercase();
-    let call = CALLS.iter().find_map(|call| {
-        let at = lower.find(call).filter(|_| !request.contains(call))?;
+    let call = CALLS.iter().filter(|call| !request.contains(**call)).find_map(|call| {
+        let (at, _) = lower.match_indices(call).find(|(at, _)| is_whole(&lower, *at, call))?;
         message.get(at..at + call.len())
     });
     call.or_else(|| tags(message).find(|tag| !request.contains(&tag.to_lowercase())))
+}
+
+/// Whether a word is none of a longer one: an index that is being updated asks nobody to do anything. What does not end
+/// with a letter is the beginning of an address.
+fn is_whole(text: &str, at: usize, word: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '_';
+    let ends = word.ends_with(|c: char| !c.is_alphabetic());
+    ends || !text[..at].ends_with(joins) && !text[at + word.len()..].starts_with(joins)
 }
 
 /// Tags as they begin: `<h1`, `</p`.
@@ -97,6 +105,7 @@ mod tests {
             "<a href='x'>",
             "text <br/>",
             "Download the new version",
+            "indexes updated: please update.",
         ] {
             assert!(call_to_act(message, "").is_some(), "{message}");
         }
@@ -105,6 +114,8 @@ mod tests {
             "cp_height #5 < height #100",
             "unknown method \"no.such.method\"",
             "Script uses an upgradable opcode",
+            "block index is being updated, try again",
+            "mempool_update failed, updating",
             "1<2",
             "a <- b",
             "<",
