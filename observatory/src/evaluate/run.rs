@@ -213,12 +213,13 @@ fn scanned(
         began.push((day, Timestamp::now()));
         let world = World::lasting(scenario, seed, None, Days { from: day, count: 1 }, grammars)?;
         files::write(&world, folder.path())?;
+        let endpoints = world.endpoints();
+        // Before the runtime, whose end closes the sockets: only then others may listen there.
+        let _reserved = addresses.reserve(endpoints.iter().map(|endpoint| endpoint.address.ip()).collect());
         let runtime = Runtime::new()?;
         let _guard = runtime.enter();
         let clock = Clock::start_at(world.begins(), 1);
         let world = Arc::new(world);
-        let endpoints = world.endpoints();
-        let _reserved = addresses.reserve(endpoints.iter().map(|endpoint| endpoint.address.ip()).collect());
         let _listening = listen(endpoints, clock)?;
         let known = Arc::clone(&world);
         let names = runtime.block_on(NameServer::start(move |name, now| known.resolve(name, now), clock))?;
