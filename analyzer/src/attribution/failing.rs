@@ -1,6 +1,6 @@
 //! How often a server fails, and whether that explains that it fails together with another.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::profile::Event;
 use crate::server::Server;
@@ -25,10 +25,7 @@ impl Failing {
         let width = |event: &Event| event.by.duration_since(event.after);
         let outages: Vec<&Event> =
             outages.iter().filter(|event| width(event) <= super::OUTAGES.window).collect();
-        // Of a host that fails often the latest outages alone are remembered.
-        let cut = server.dossiers().filter(|dossier| !dossier.uptime.is_whole());
-        let remembered = cut.filter_map(|dossier| Some(dossier.uptime.outages.first()?.last_up)).max();
-        let since = remembered.or_else(|| server.dossiers().filter_map(|dossier| dossier.uptime.first).min());
+        let since = watched_since(server);
         let last = server.dossiers().filter_map(|dossier| dossier.latest).max();
         let windows: SignedDuration = outages.iter().map(|event| width(event)).sum();
         let watched = since.zip(last).map_or(0.0, |(since, last)| last.duration_since(since).as_secs_f64());
@@ -51,6 +48,13 @@ impl Failing {
         let pairs = servers as f64 * (servers.max(2) - 1) as f64 / 2.0;
         at_least(times, expected) * pairs > FALSE
     }
+}
+
+/// Since when all outages of a server are remembered: of a host that fails often the latest alone are.
+pub(super) fn watched_since(server: &Server<'_>) -> Option<Timestamp> {
+    let cut = server.dossiers().filter(|dossier| !dossier.uptime.is_whole());
+    let remembered = cut.filter_map(|dossier| Some(dossier.uptime.outages.first()?.last_up)).max();
+    remembered.or_else(|| server.dossiers().filter_map(|dossier| dossier.uptime.first).min())
 }
 
 /// The probability that of events that come by chance, so many being expected, at least so many come (Poisson).

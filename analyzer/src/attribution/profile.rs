@@ -5,7 +5,7 @@ use std::{collections::HashSet, net::IpAddr};
 use electrum::{Host, Subnet};
 use jiff::Timestamp;
 
-use super::{defaults, evidence::Kind};
+use super::{defaults, evidence::Kind, failing};
 use crate::{
     dossier::Dossier,
     features::{names, uptime::Outage},
@@ -90,6 +90,8 @@ impl Profile {
             }
         }
         this.outages = of_one_server(this.outages);
+        let since = failing::watched_since(server);
+        this.outages.retain(|outage| since.is_none_or(|since| outage.after >= since));
         this.upgrades = of_one_server(this.upgrades);
         this.ports(server);
         this.tags.sort_unstable();

@@ -157,7 +157,7 @@ impl Blocks {
                 rest = &rest[1..];
             }
             let theirs = &rest[..rest.iter().take_while(|first| first.0 == block).count()];
-            !theirs.is_empty() && !theirs.iter().any(|told| ours.contains(told))
+            !theirs.is_empty() && !theirs.iter().any(|told| ours.binary_search(told).is_ok())
         };
         self.0.chunk_by(|one, next| one.0 == next.0).filter(differs).count()
     }

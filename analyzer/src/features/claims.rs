@@ -33,7 +33,7 @@ pub use self::{
 use crate::notes::Visited;
 
 /// Rises when the same visits give other features.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// Most heights, scripts, transactions and outputs of one host that are remembered. Visits ask about fewer.
 const MOST: usize = 1_024;

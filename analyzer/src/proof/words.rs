@@ -36,18 +36,22 @@ fn error<'v>(turn: &Turn<'v>) -> Option<Proof<'v>> {
 fn call_to_act<'m>(message: &'m str, request: &str) -> Option<&'m str> {
     let lower = message.to_ascii_lowercase();
     let call = CALLS.iter().filter(|call| !request.contains(**call)).find_map(|call| {
-        let (at, _) = lower.match_indices(call).find(|(at, _)| is_whole(&lower, *at, call))?;
+        let (at, _) = lower.match_indices(call).find(|(at, _)| is_said(&lower, *at, call))?;
         message.get(at..at + call.len())
     });
     call.or_else(|| tags(message).find(|tag| !request.contains(&tag.to_lowercase())))
 }
 
-/// Whether a word is none of a longer one: an index that is being updated asks nobody to do anything. What does not end
-/// with a letter is the beginning of an address.
-fn is_whole(text: &str, at: usize, word: &str) -> bool {
+/// Whether a call is a word by itself, or of the name of a page: an index that is being updated asks nobody to do anything.
+/// What does not end with a letter is the beginning of a page's name.
+fn is_said(text: &str, at: usize, call: &str) -> bool {
+    let (before, after) = (&text[..at], &text[at + call.len()..]);
     let joins = |c: char| c.is_alphanumeric() || c == '_';
-    let ends = word.ends_with(|c: char| !c.is_alphabetic());
-    ends || !text[..at].ends_with(joins) && !text[at + word.len()..].starts_with(joins)
+    let alone = !before.ends_with(joins) && !after.starts_with(joins);
+    let end = |text: &str| text.find(|c: char| !joins(c) && !".-".contains(c)).unwrap_or(text.len());
+    let mut parts = after[..end(after)].split('.').skip(1);
+    let of_page = !after.starts_with('_') && parts.any(|part| part.starts_with(char::is_alphabetic));
+    alone || of_page || call.ends_with(|c: char| !c.is_alphabetic())
 }
 
 /// Tags as they begin: `<h1`, `</p`.
@@ -106,6 +110,8 @@ mod tests {
             "text <br/>",
             "Download the new version",
             "indexes updated: please update.",
+            "Get the fix at electrumupdate.com",
+            "see electrum-downloads.org/now",
         ] {
             assert!(call_to_act(message, "").is_some(), "{message}");
         }
@@ -116,6 +122,7 @@ mod tests {
             "Script uses an upgradable opcode",
             "block index is being updated, try again",
             "mempool_update failed, updating",
+            "the blockchain was updated. Try again",
             "1<2",
             "a <- b",
             "<",
