@@ -6,11 +6,14 @@
 //! 2. Hosts at one address that answered at one port there: the address itself, and names that never led elsewhere.
 //! 3. A name of several addresses, and hosts at those addresses that declare it: at the one where it answered if they did
 //!    so at the same port, at another if they proved to hold the same certificate's key.
+//! 4. Exactly two addresses, and no more, that proved to hold one certificate's key, have the same ports, never said what
+//!    contradicts the other, of the chain, and do not both declare each other: dual stack, or two lines to one machine. Two
+//!    that do are a pair that says so: two servers, which attribution links.
 //!
 //! Whoever has a name may lead it to a stranger, and lie under it elsewhere. So a name of several addresses joins nobody
-//! who does not say that it is his, and one that answered at several in turn joins nobody at all. Two addresses that hold
-//! one key, without such a name, are two servers: one may be a stranger's who forwards ports to the other, and attribution
-//! says what speaks for their being run together.
+//! who does not say that it is his, and one that answered at several in turn joins nobody at all. Of two addresses one may be
+//! a stranger's who forwards all ports to the other: he is found out by what he answers himself, if the other was asked the
+//! same. That is the weakest of the rules, and concerns servers that are known by their addresses alone.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,8 +24,12 @@ use std::{
 use electrum::Host;
 use model::finding::Digest;
 
-use super::{Server, declared, home};
-use crate::{dossier::Dossier, forest::Forest};
+use super::{Server, declared, declares, home};
+use crate::{
+    dossier::Dossier,
+    features::claims::{Claims, Told, Variants},
+    forest::Forest,
+};
 
 /// Joins hosts into servers, in the order of their names.
 #[must_use]
@@ -31,6 +38,7 @@ pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {
     let mut forest = Forest::new(hosts.len());
     let sockets = at_one_address(&hosts, &mut forest);
     names_of_several_addresses(&hosts, &sockets, &mut forest);
+    two_of_one_certificate(&hosts, &mut forest);
     let trees = forest.trees().into_iter();
     let mut servers: Vec<Server<'_>> = trees
         .map(|members| {
@@ -110,13 +118,57 @@ fn names_of_several_addresses(hosts: &[(&Host, &Dossier)], at: &Sockets, forest:
     }
 }
 
+fn two_of_one_certificate(hosts: &[(&Host, &Dossier)], forest: &mut Forest) {
+    let mut holders: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (place, (_, dossier)) in hosts.iter().enumerate() {
+        if let Some(key) = key(dossier) {
+            holders.entry(key).or_default().push(place);
+        }
+    }
+    for mut places in holders.into_values() {
+        // A name that was joined to one of them is no third.
+        places.retain(|place| hosts[*place].0.address().is_some() || forest.root(*place) == *place);
+        let [one, other] = places[..] else { continue };
+        let ((at_one, says_one), (at_other, says_other)) = (hosts[one], hosts[other]);
+        let literal = at_one.address().is_some() && at_other.address().is_some();
+        let alike = says_one.place.answered == says_other.place.answered;
+        let distinct = declares(says_one, at_other) && declares(says_other, at_one);
+        if literal && alike && !distinct && agree(&says_one.claims, &says_other.claims) {
+            forest.join(one, other);
+        }
+    }
+}
+
+/// Whether two never said what contradicts the other of what is buried, and neither contradicts itself alone.
+fn agree(one: &Claims, other: &Claims) -> bool {
+    let lies = |claims: &Claims| claims.contradictions.lasting().next().is_some();
+    lies(one) == lies(other)
+        && alike(&one.outputs, &other.outputs, PartialEq::eq)
+        && alike(&one.headers, &other.headers, PartialEq::eq)
+        && alike(&one.scripts, &other.scripts, Told::agrees)
+}
+
+/// Whether all was the same that was ever said to what both were asked.
+fn alike<K: Ord, T: PartialEq>(
+    one: &BTreeMap<K, Variants<T>>,
+    other: &BTreeMap<K, Variants<T>>,
+    same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    one.iter().filter_map(|(question, said)| Some((said, other.get(question)?))).all(|(one, other)| {
+        one.newest_first().all(|one| other.newest_first().all(|other| same(&one.what, &other.what)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use model::{Purpose, Visit};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{answers, certificate, light};
+    use crate::{
+        hand_made::{HEIGHT, World, told, visit},
+        testing::{answers, certificate, light},
+    };
 
     fn joined(visits: &[Visit]) -> Vec<Vec<String>> {
         let dossiers = crate::testing::dossiers(visits);
@@ -209,7 +261,11 @@ mod tests {
         };
         let both = [name.clone(), at(own, "key", &["a.example"]), at(other, "key", &["a.example"])];
         assert_eq!(joined(&both), [["a.example", own, other]]);
-        let silent = [name.clone(), at(own, "key", &["a.example"]), at(other, "key", &["b.example"])];
+        let silent = [
+            name.clone(),
+            at(own, "key", &["a.example"]),
+            declaring("ssl://[2001:db8::1]:443", "key", &["b.example"]),
+        ];
         assert_eq!(joined(&silent), [vec![other], vec!["a.example", own]]);
         let two_machines =
             [name.clone(), at(own, "key", &["a.example"]), at(other, "another", &["a.example"])];
@@ -227,7 +283,8 @@ mod tests {
         let forwarding = declaring("ssl://203.0.113.9:50002", "key", &["evil.example", honest]);
         for led in [[honest, liar], [liar, honest]] {
             let name = leading("evil.example", &led, "key", &["evil.example", "home.example", honest]);
-            let servers = joined(&[name, own.clone(), forwarding.clone()]);
+            let servers =
+                joined(&[name, own.clone(), forwarding.clone(), light("tcp://203.0.113.9:50001", 0)]);
             assert!(servers.contains(&vec![honest.to_owned()]), "{servers:?}");
         }
     }
@@ -245,8 +302,40 @@ mod tests {
     }
 
     #[test]
-    fn two_addresses_of_one_certificate_are_two_servers() {
+    fn two_addresses_of_one_certificate_are_one_server_and_three_are_not() {
         let two = [shown("ssl://192.0.2.1:50002", "key"), shown("ssl://[2001:db8::1]:50002", "key")];
-        assert_eq!(joined(&two).len(), 2);
+        assert_eq!(joined(&two).len(), 1);
+        let three = [two.to_vec(), vec![shown("ssl://192.0.2.3:50002", "key")]].concat();
+        assert_eq!(joined(&three).len(), 3);
+        let other_ports = [two[0].clone(), shown("ssl://[2001:db8::1]:443", "key")];
+        assert_eq!(joined(&other_ports).len(), 2);
+        let says = |endpoint: &str| declaring(endpoint, "key", &["192.0.2.1", "192.0.2.2"]);
+        let pair = [says("ssl://192.0.2.1:50002"), says("ssl://192.0.2.2:50002")];
+        assert_eq!(joined(&pair).len(), 2, "they say that they are two");
+    }
+
+    #[test]
+    fn who_forwards_ports_and_lied_once_lies_for_himself() {
+        let world = World::new();
+        let lists = |host: &str, minutes, value: u64| {
+            let coin = json!([{"tx_hash": "11".repeat(32), "tx_pos": 0, "height": HEIGHT, "value": value}]);
+            let listed = told("S4", "blockchain.scripthash.listunspent", &json!([world.hash()]), &coin);
+            certificate(visit(host, minutes, Purpose::Deep, vec![listed]), "shared", 1_000, "key")
+        };
+        let (honest, forwarding) = ("192.0.2.1", "198.51.100.1");
+        let alike = [lists(honest, 0, 7), lists(forwarding, 0, 7)];
+        assert_eq!(joined(&alike), [[honest, forwarding]]);
+        let once = [lists(honest, 0, 7), lists(forwarding, 0, 70), lists(forwarding, 9, 7)];
+        assert_eq!(joined(&once), [[honest], [forwarding]]);
+        let history = |host: &str, lines: Value| {
+            let about = json!([world.hash()]);
+            let mut all = world.honest();
+            all.retain(|exchange| exchange.probe == "C1");
+            all.push(told("S4", "blockchain.scripthash.get_history", &about, &lines));
+            certificate(visit(host, 0, Purpose::Deep, all), "shared", 1_000, "key")
+        };
+        let line = json!([{"tx_hash": "11".repeat(32), "height": HEIGHT}]);
+        assert_eq!(joined(&[history(honest, line.clone()), history(forwarding, json!([]))]).len(), 2);
+        assert_eq!(joined(&[history(honest, line.clone()), history(forwarding, line)]).len(), 1);
     }
 }
