@@ -107,11 +107,8 @@ impl Attribution {
         let outages = outages(&profiles);
         let pairs = pairs(servers, &profiles, &outages);
         let blocks: Vec<Blocks> = profiles.iter().map(blocks).collect();
-        let failing: Vec<Failing> = servers
-            .iter()
-            .zip(&profiles)
-            .map(|(server, profile)| Failing::of(server, &profile.outages))
-            .collect();
+        let failing: Vec<Failing> =
+            servers.iter().zip(&profiles).map(|(server, profile)| Failing::of(server, profile)).collect();
         drop(profiles);
         let partitions = link::partitions(&link::links(&values, &pairs));
         let mut groups = groups(&partitions, |members| group::describe(members, &values, &pairs, &blocks));

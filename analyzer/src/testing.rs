@@ -29,6 +29,15 @@ pub(crate) fn light(endpoint: &str, second: i64) -> Visit {
     visit
 }
 
+/// A light visit to a name that led to an address.
+pub(crate) fn at_address(endpoint: &str, ip: &str) -> Visit {
+    let mut visit = light(endpoint, 0);
+    let ip: std::net::IpAddr = ip.parse().expect("an address");
+    visit.resolution.addresses = [ip].into();
+    visit.peer = Some((ip, visit.endpoint.port.get()).into());
+    visit
+}
+
 /// A light visit that got these results, as JSON.
 pub(crate) fn answers(endpoint: &str, second: i64, said: &[(&'static str, &str)]) -> Visit {
     let mut visit = light(endpoint, second);

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::profile::Event;
+use super::profile::{Event, Profile};
 use crate::server::Server;
 
 /// How probable it may be that chance alone brings about one false companion among all pairs that are compared.
@@ -21,14 +21,14 @@ pub(super) struct Failing {
 }
 
 impl Failing {
-    pub(super) fn of(server: &Server<'_>, outages: &[Event]) -> Self {
+    pub(super) fn of(server: &Server<'_>, profile: &Profile) -> Self {
         let width = |event: &Event| event.by.duration_since(event.after);
         let outages: Vec<&Event> =
-            outages.iter().filter(|event| width(event) <= super::OUTAGES.window).collect();
-        let since = watched_since(server);
+            profile.outages.iter().filter(|event| width(event) <= super::OUTAGES.window).collect();
         let last = server.dossiers().filter_map(|dossier| dossier.latest).max();
         let windows: SignedDuration = outages.iter().map(|event| width(event)).sum();
-        let watched = since.zip(last).map_or(0.0, |(since, last)| last.duration_since(since).as_secs_f64());
+        let watched =
+            profile.since.zip(last).map_or(0.0, |(since, last)| last.duration_since(since).as_secs_f64());
         Self {
             outages: outages.len(),
             watched: watched.max(1.0),

@@ -56,7 +56,9 @@ pub(super) struct Profile {
     pub(super) blocks: Vec<(u32, Mark)>,
     /// Certificates that may be of a series.
     pub(super) templates: Vec<OfTemplate>,
-    /// Outages that more than one visit saw.
+    /// Since when all its outages are remembered.
+    pub(super) since: Option<Timestamp>,
+    /// Outages that more than one visit saw, since then.
     pub(super) outages: Vec<Event>,
     /// Changes of software.
     pub(super) upgrades: Vec<Event>,
@@ -68,6 +70,7 @@ impl Profile {
     pub(super) fn of(server: &Server<'_>, system: &dyn Fn(IpAddr) -> Option<u32>) -> Self {
         let mut this = Self {
             voice: server.dossiers().find_map(|dossier| dossier.claims.neighbourhood),
+            since: failing::watched_since(server),
             ..Self::default()
         };
         let declared: HashSet<&Host> = server.dossiers().flat_map(server::declared).collect();
@@ -90,8 +93,7 @@ impl Profile {
             }
         }
         this.outages = of_one_server(this.outages);
-        let since = failing::watched_since(server);
-        this.outages.retain(|outage| since.is_none_or(|since| outage.after >= since));
+        this.outages.retain(|outage| this.since.is_none_or(|since| outage.after >= since));
         this.upgrades = of_one_server(this.upgrades);
         this.ports(server);
         this.tags.sort_unstable();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     server,
-    testing::{answers, certificate, dossiers, fees, light, naming},
+    testing::{answers, at_address, certificate, dossiers, fees, light, naming},
 };
 
 /// A server: where it is, and what it shows. What is not said is its own.
@@ -132,14 +132,6 @@ fn who_makes_up_many_estimates_does_not_make_it_rare_to_agree() {
     assert_eq!(groups(&quiet.chain(made_up).collect::<Vec<_>>(), 3), []);
 }
 
-/// A name that leads to an address.
-fn leading(name: &str, ip: &str) -> Visit {
-    let mut visit = light(&format!("ssl://{name}:50002"), 6_000);
-    visit.resolution.addresses = [ip.parse().expect("an address")].into();
-    visit.peer = format!("{ip}:50002").parse().ok();
-    visit
-}
-
 #[test]
 fn a_domain_speaks_for_those_who_say_that_it_is_theirs() {
     let named = |says: bool| {
@@ -147,7 +139,7 @@ fn a_domain_speaks_for_those_who_say_that_it_is_theirs() {
             (0..).zip(honest(40)).flat_map(|(number, shown)| shown.visits(number, 1)).collect();
         for n in 0..2 {
             let (name, ip) = (format!("n{n}.one.example"), format!("10.{n}.1.1"));
-            visits.push(leading(&name, &ip));
+            visits.push(at_address(&format!("ssl://{name}:50002"), &ip));
             let hosts = format!(r#"{{"hosts":{{"{name}":{{}}}}}}"#);
             visits.extend(says.then(|| answers(&format!("ssl://{ip}:50002"), 6_000, &[("M1", &hosts)])));
         }
@@ -162,7 +154,8 @@ fn one_outage_of_a_server_of_two_hosts_is_one() {
     let failing = |n: i64| {
         let (name, ip) = (format!("n{n}.example"), format!("12.{n}.0.1"));
         let visits = (0..80).flat_map(move |at| {
-            let mut visits = [leading(&name, &ip), light(&format!("ssl://{ip}:50002"), 0)];
+            let mut visits =
+                [at_address(&format!("ssl://{name}:50002"), &ip), light(&format!("ssl://{ip}:50002"), 0)];
             for (visit, later) in visits.iter_mut().zip([0, 60]) {
                 visit.started_at = crate::testing::at(at * 600 + later);
                 let down = [10, 11].contains(&at);

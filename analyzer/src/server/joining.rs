@@ -167,21 +167,13 @@ mod tests {
     use super::*;
     use crate::{
         hand_made::{HEIGHT, World, told, visit},
-        testing::{answers, certificate, light},
+        testing::{answers, at_address, certificate, light},
     };
 
     fn joined(visits: &[Visit]) -> Vec<Vec<String>> {
         let dossiers = crate::testing::dossiers(visits);
         let names = |server: &Server<'_>| server.hosts.iter().map(|(host, _)| host.to_string()).collect();
         join(&dossiers).iter().map(names).collect()
-    }
-
-    fn at_address(endpoint: &str, ip: &str) -> Visit {
-        let mut visit = light(endpoint, 0);
-        let ip: IpAddr = ip.parse().expect("an address");
-        visit.resolution.addresses = [ip].into();
-        visit.peer = Some((ip, visit.endpoint.port.get()).into());
-        visit
     }
 
     fn shown(endpoint: &str, key: &str) -> Visit {
