@@ -140,8 +140,9 @@ land: ## make the geometry of the map from public data (analyzer/data/land.txt, 
 		npm install --no-package-lock --no-audit --no-fund --silent world-atlas@2.0.2 i18n-iso-countries@7.14.0
 	cargo run -p analyzer --example land --locked -- $(TARGET)/land
 
-evaluate: ## compare what is concluded with what is true, on simulated networks, 20 seeds each
+evaluate: ## compare what is concluded with what is true, on simulated networks, 20 seeds each: in process, then over sockets
 	cargo run --release --locked -- evaluate --seeds 20
+	cargo run --release --locked -- evaluate --seeds 20 --sockets
 
 bench: ## scan 500 local servers and print what a visit costs
 	cargo bench -p observatory --bench sweep --locked

@@ -18,6 +18,7 @@ use crate::{
     features,
     identify::{self, Identified},
     indicators::catalogue,
+    server,
     signs::Signs,
     software::Speech,
     survey::{Case, Survey},
@@ -31,8 +32,15 @@ const VERSION: u32 = 1;
 /// all that it rests on, added up. Each only rises, so that two runs of one model went by the same rules.
 #[must_use]
 pub fn model() -> String {
-    let below =
-        features::VERSION + attribution::VERSION + behaviour::VERSION + identify::VERSION + truth::VERSION;
+    let below = [
+        features::VERSION,
+        identify::VERSION,
+        server::VERSION,
+        truth::VERSION,
+        attribution::VERSION,
+        behaviour::VERSION,
+    ];
+    let below: u32 = below.into_iter().sum();
     format!("observatory-{VERSION}.{below}")
 }
 

@@ -61,7 +61,7 @@ impl Dossier {
         self.latest = self.latest.max(Some(visited.started_at));
         self.digest = Some(self.digest.map_or(visited.digest, |before| before.then(visited.digest)));
         self.canaries.take(&note.canaries);
-        self.claims.take(visited, &note.claims);
+        self.claims.take(&visited.endpoint, visited.started_at, &note.claims);
         self.identity.take(visited, &note.identity);
         self.node.take(visited, &note.node);
         self.place.take(visited, &note.place);

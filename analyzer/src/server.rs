@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use electrum::{Endpoint, Host};
 use model::finding::Digest;
 
+pub(crate) use self::joining::VERSION;
 pub use self::joining::join;
 use crate::dossier::Dossier;
 

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 
 use crate::{
     dossier::Dossier,
-    features::claims::{Failure, Proven},
+    features::claims::{Claims, Failure, Proven},
     indicators::Found,
     proof::{Step, Subject},
     server::Server,
@@ -84,9 +84,9 @@ impl Truth {
 pub struct Pool<'d>(BTreeMap<Txid, &'d Proven>);
 
 impl<'d> Pool<'d> {
-    /// What these servers handed out.
-    fn of(servers: &'d [Server<'d>]) -> Self {
-        let all = servers.iter().flat_map(Server::dossiers).flat_map(|dossier| &dossier.claims.transactions);
+    /// What these hosts handed out.
+    fn of(hosts: impl IntoIterator<Item = &'d Claims>) -> Self {
+        let all = hosts.into_iter().flat_map(|claims| &claims.transactions);
         Self(all.map(|(txid, proven)| (*txid, proven)).collect())
     }
 }
@@ -94,10 +94,11 @@ impl<'d> Pool<'d> {
 /// Judges servers side by side, in their order.
 #[must_use]
 pub fn judge(servers: &[Server<'_>]) -> Vec<Truth> {
+    let claims = || servers.iter().flat_map(Server::dossiers).map(|dossier| &dossier.claims);
     let together = Together {
-        pool: Pool::of(servers),
-        chain: chain::Chain::of(servers),
-        histories: omission::Histories::of(servers),
+        pool: Pool::of(claims()),
+        chain: chain::Chain::of(claims()),
+        histories: omission::Histories::of(claims()),
         tips: tips::Heights::of(servers),
         fees: fees::Estimates::of(servers),
     };

@@ -12,7 +12,8 @@ use crate::finding::{Digest, Finding};
 /// What is concluded of one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
-    /// The host by which it is called: of several the first name, else the first address.
+    /// The host by which it is called: of several one that it declares before others, then a name before an onion, and that
+    /// before an address.
     pub server: String,
     /// The network.
     pub network: Network,

@@ -39,7 +39,8 @@ use crate::output::{self, Usage};
 /// Each scenario is simulated once for each seed: a world of sixteen days, visited by a campaign of light and deep
 /// visits, analysed as `analyze` does it. Printed is, for each scenario, how often each indicator fired for who must show
 /// it, what was held against the honest, and how the groups compare with the operators. The exit code is 1 where
-/// something was missed or somebody honest has a hard or medium finding.
+/// something was missed, somebody honest has a hard or medium finding, an indicator fired that must not, more than two
+/// links in a hundred are wrong, or a run came to no end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory evaluate

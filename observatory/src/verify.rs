@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, str::FromStr};
 
-use analyzer::truth::verify::{Help, Verdict, Verification, verify};
+use analyzer::truth::verify::{Others, Verdict, Verification, said, verify};
 use clap::Args;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use electrum::text::printable;
@@ -49,7 +49,7 @@ impl FromStr for Beginning {
     }
 }
 
-/// Runs the command. What is looked for is kept, and of other visits what helps, never the archive.
+/// Runs the command. What is looked for is kept, and what is said of the same, never the archive.
 ///
 /// # Errors
 /// [`Usage`] where the archive holds nothing of that digest; else what kept it from being read.
@@ -59,19 +59,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let nothing = || Usage(format!("nothing in {} has that digest", arguments.archive));
     let text = match first(&archive, |visit| said(visit, is_it)).await? {
         Some((digest, holder)) => {
-            let help = Help::with(digest, &holder);
-            let mut visits = vec![holder];
-            if help != Help::default() {
-                each(&archive, |mut visit| {
-                    if visit != visits[0] {
-                        help.cut(&mut visit);
-                        visits.extend(Some(visit).filter(|visit| !visit.exchanges.is_empty()));
-                    }
+            let mut others = Others::about(digest, &holder);
+            if others.matter() {
+                each(&archive, |visit| {
+                    others.hear(&visit);
                     true
                 })
                 .await?;
             }
-            verify(digest, &visits).map(|verification| steps(&verification, digest)).ok_or_else(nothing)?
+            steps(&verify(digest, &holder, &others), digest)
         }
         // The digest of a visit takes writing it: only where nothing that was said has this one.
         None => first(&archive, |visit| beside(visit, is_it)).await?.ok_or_else(nothing)?.0,
@@ -110,13 +106,6 @@ async fn each(archive: &Archive, mut wants_more: impl FnMut(Visit) -> bool) -> a
     }
 }
 
-/// An exchange, or a message that nobody asked for.
-fn said(visit: &Visit, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
-    let asked = visit.exchanges.iter().map(Digest::of_exchange);
-    let heard = visit.unasked.first.iter().map(|heard| Digest::of_record(&heard.line));
-    asked.chain(heard).find(is_it)
-}
-
 /// The exchange and the steps of the proofs that rest on it.
 fn steps(verification: &Verification<'_>, digest: Digest) -> String {
     let visit = verification.visit;
@@ -140,7 +129,6 @@ fn steps(verification: &Verification<'_>, digest: Digest) -> String {
     text.push_str(match verification.verdict() {
         Verdict::Contradicted => "\nVerdict: what it said is not so.\n",
         Verdict::Outvoted => "\nVerdict: it is not what a quorum of neighbourhoods said.\n",
-        Verdict::Disputed => "\nVerdict: it is not what others said; each step says how many they are.\n",
         Verdict::Holds => "\nVerdict: all of it holds.\n",
         Verdict::NothingToProve => "\nVerdict: bytes alone prove and disprove nothing here; the finding rests on how this compares with other visits.\n",
     });

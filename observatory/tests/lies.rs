@@ -16,14 +16,14 @@ use analyzer::{
     indicators::catalogue,
     server,
     survey::{Case, Survey},
-    truth::verify::{Verdict, verify},
+    truth::verify::{Others, Verdict, said, verify},
 };
 use anyhow::ensure;
 use electrum::Network;
 use futures_util::TryStreamExt as _;
 use model::{
     Archive, Finding, Visit,
-    finding::{Indicator, Tier},
+    finding::{Digest, Indicator, Tier},
 };
 use simulator::world::Truth;
 use support::simulation::Simulation;
@@ -64,6 +64,14 @@ fn findings(visits: &[Visit]) -> anyhow::Result<BTreeMap<String, Vec<Finding>>> 
     Ok((0..survey.servers.len()).flat_map(of).collect())
 }
 
+/// What becomes of the proofs behind an exchange; none where no visit holds it.
+fn verdict(digest: Digest, visits: &[Visit]) -> Option<Verdict> {
+    let holder = visits.iter().find(|visit| said(visit, |said| *said == digest).is_some())?;
+    let mut others = Others::about(digest, holder);
+    visits.iter().for_each(|visit| others.hear(visit));
+    Some(verify(digest, holder, &others).verdict())
+}
+
 /// What is wrong with what was found in a scenario.
 fn complaints(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<Vec<String>> {
     let (visits, truths) = scanned(scenario, seed, rounds)?;
@@ -80,8 +88,8 @@ fn complaints(scenario: &str, seed: u64, rounds: u32) -> anyhow::Result<Vec<Stri
         }
         // A stranger who looks up the evidence of a falsification comes to the same end.
         for finding in found.iter().filter(|finding| finding.tier == Tier::Hard) {
-            let replayed = finding.evidence.iter().filter_map(|digest| verify(*digest, &visits));
-            if !replayed.map(|proof| proof.verdict()).any(|verdict| verdict < Verdict::Holds) {
+            let mut replayed = finding.evidence.iter().filter_map(|digest| verdict(*digest, &visits));
+            if !replayed.any(|verdict| verdict < Verdict::Holds) {
                 complaints.push(format!("{scenario}: no evidence of {finding:?} contradicts anything"));
             }
         }

@@ -135,8 +135,10 @@ fn a_demonstration_leaves_everything_behind() -> anyhow::Result<()> {
     ensure!(demo.status.success(), "{noted}");
     let servers = truths(Path::new(out))?.len();
     ensure!(said.contains(&format!("{servers} servers, {servers} answered")), "{said}");
+    let found = said.lines().find(|line| line.contains("suspicious")).context("a table of findings")?;
+    ensure!(found.contains("I10 It calls itself ElectrumX 1.20.0"), "{said}");
     ensure!(noted.contains("listen after") && noted.contains("truth.json"), "{noted}");
-    for name in ["archive", "seeds.txt", "truth.json", "geo.mmdb", "asn.mmdb"] {
+    for name in ["archive", "seeds.txt", "truth.json", "geo.mmdb", "asn.mmdb", "report/index.html"] {
         ensure!(Path::new(out).join(name).exists(), "{name}");
     }
     // The databases are those that a plan reads.

@@ -15,7 +15,7 @@ mod tips;
 use std::collections::BTreeMap;
 
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
-use electrum::{Subnet, proof::ScriptHash};
+use electrum::{Endpoint, Subnet, proof::ScriptHash};
 use jiff::Timestamp;
 use model::finding::Digest;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,6 @@ pub use self::{
     scripts::{Line, Lines, Told, buried},
     tips::{TipSaid, Tips},
 };
-use crate::notes::Visited;
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 4;
@@ -80,10 +79,10 @@ impl Proven {
 }
 
 impl Claims {
-    /// Takes in what a visit says. Visits come in the order of time.
-    pub fn take(&mut self, visited: &Visited, note: &Note) {
+    /// Takes in what a visit to an endpoint says that began at a time. Visits come in the order of time.
+    pub fn take(&mut self, endpoint: &Endpoint, at: Timestamp, note: &Note) {
         if let Some(another) = note.another {
-            self.chains.take(&visited.endpoint, another);
+            self.chains.take(endpoint, another);
         }
         self.contradictions.take(&note.tried);
         for (txid, proven) in &note.transactions {
@@ -99,7 +98,7 @@ impl Claims {
             }
         }
         if let Some(own) = &note.own {
-            self.take_own(visited.started_at, own);
+            self.take_own(at, own);
         }
     }
 

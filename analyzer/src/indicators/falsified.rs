@@ -66,7 +66,7 @@ pub(super) static TABLE: &[Definition] = &[
         tier: Tier::Hard,
         weight: 20,
         title: "it knows of a script that nobody ever used",
-        caveat: "A broken index; it must happen in two visits in a row, with scripts that differ from day to day.",
+        caveat: "A broken index; it must happen in two visits in a row, and each visit asks about another script.",
         find: |case| case.truth().found(Indicator::new(8)),
     },
 ];

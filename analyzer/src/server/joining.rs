@@ -31,6 +31,9 @@ use crate::{
     forest::Forest,
 };
 
+/// Rises when the same dossiers are joined otherwise.
+pub(crate) const VERSION: u32 = 1;
+
 /// Joins hosts into servers, in the order of their names.
 #[must_use]
 pub fn join(dossiers: &BTreeMap<Host, Dossier>) -> Vec<Server<'_>> {

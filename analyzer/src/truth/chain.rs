@@ -6,7 +6,7 @@ use bitcoin::BlockHash;
 use model::finding::Indicator;
 
 use super::{Contradiction, voices::Voices};
-use crate::{dossier::Dossier, server::Server};
+use crate::{dossier::Dossier, features::claims::Claims};
 
 /// Fewest times that another block was told.
 const TIMES: u32 = 2;
@@ -15,9 +15,9 @@ const TIMES: u32 = 2;
 pub(super) struct Chain(BTreeMap<u32, Voices<BlockHash>>);
 
 impl Chain {
-    pub(super) fn of(servers: &[Server<'_>]) -> Self {
+    pub(super) fn of<'c>(hosts: impl IntoIterator<Item = &'c Claims>) -> Self {
         let mut blocks: BTreeMap<u32, Voices<BlockHash>> = BTreeMap::new();
-        for claims in servers.iter().flat_map(Server::dossiers).map(|dossier| &dossier.claims) {
+        for claims in hosts {
             let Some(voice) = claims.neighbourhood else { continue };
             for (height, hashes) in &claims.headers {
                 if let Some(said) = hashes.latest() {
@@ -28,11 +28,16 @@ impl Chain {
         Self(blocks)
     }
 
+    /// The block that a quorum has at a height, and in how many neighbourhoods.
+    pub(super) fn agreed(&self, height: u32) -> Option<(&BlockHash, usize)> {
+        self.0.get(&height)?.agreed()
+    }
+
     /// Blocks that others have otherwise.
     pub(super) fn other(&self, dossier: &Dossier) -> Vec<Contradiction> {
         let told = dossier.claims.headers.iter();
         let other = told.filter_map(|(height, hashes)| {
-            let (agreed, voices) = self.0.get(height)?.agreed()?;
+            let (agreed, voices) = self.agreed(*height)?;
             let said = hashes.latest().filter(|said| said.what != *agreed && said.times >= TIMES)?;
             Some(Contradiction {
                 indicator: Indicator::new(7),

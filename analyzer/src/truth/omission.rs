@@ -13,9 +13,8 @@ use model::finding::{Digest, Indicator};
 use super::{Contradiction, voices::QUORUM};
 use crate::{
     dossier::Dossier,
-    features::claims::{Said, Told, Variants},
+    features::claims::{Claims, Said, Told, Variants},
     proof::Subject,
-    server::Server,
 };
 
 /// Fewest answers in a row that leave a transaction out.
@@ -29,12 +28,12 @@ const SCRIPTS: usize = 3;
 pub(super) struct Histories(BTreeMap<ScriptHash, Vec<Agreed>>);
 
 /// A transaction that a quorum lists in the history of a script, and more than do not.
-struct Agreed {
-    txid: Txid,
-    height: u32,
-    voices: usize,
+pub(super) struct Agreed {
+    pub(super) txid: Txid,
+    pub(super) height: u32,
+    pub(super) voices: usize,
     /// Exchanges of the first few.
-    witnesses: Vec<Digest>,
+    pub(super) witnesses: Vec<Digest>,
 }
 
 /// The history of one script, as it is heard.
@@ -47,9 +46,9 @@ struct History {
 }
 
 impl Histories {
-    pub(super) fn of(servers: &[Server<'_>]) -> Self {
+    pub(super) fn of<'c>(hosts: impl IntoIterator<Item = &'c Claims>) -> Self {
         let mut histories: BTreeMap<ScriptHash, History> = BTreeMap::new();
-        for claims in servers.iter().flat_map(Server::dossiers).map(|dossier| &dossier.claims) {
+        for claims in hosts {
             let Some(voice) = claims.neighbourhood else { continue };
             for (script, told) in &claims.scripts {
                 if let Some(said) = told.latest() {
@@ -58,6 +57,11 @@ impl Histories {
             }
         }
         Self(histories.into_iter().map(|(script, history)| (script, history.agreed())).collect())
+    }
+
+    /// What a quorum lists of a script.
+    pub(super) fn agreed(&self, script: ScriptHash) -> &[Agreed] {
+        self.0.get(&script).map_or(&[], Vec::as_slice)
     }
 
     /// What a server leaves out, script by script.
@@ -73,7 +77,7 @@ impl Histories {
         if dossier.claims.contradictions.lasting().any(is_status) {
             return Vec::new();
         }
-        scripts.iter().filter_map(|(script, told)| missing(*script, self.0.get(script)?, told)).collect()
+        scripts.iter().filter_map(|(script, told)| missing(*script, self.agreed(*script), told)).collect()
     }
 }
 

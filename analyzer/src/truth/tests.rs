@@ -10,7 +10,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use super::{verify::verify, *};
+use super::{verify::said, *};
 use crate::{
     attribution::Context,
     hand_made::{HEIGHT, TIP, VALUE, World, exchange, mine, replaced, told, visit},
@@ -79,9 +79,10 @@ fn found_among(mut visits: Vec<Visit>) -> Vec<(String, Found)> {
         }
     }
     for (indicator, found) in &all {
-        let holds = |digest: &Digest| verify(*digest, &visits).is_some();
+        let is_there =
+            |digest: &Digest| visits.iter().any(|visit| said(visit, |said| said == digest).is_some());
         assert!(
-            !found.evidence.is_empty() && found.evidence.iter().all(holds),
+            !found.evidence.is_empty() && found.evidence.iter().all(is_there),
             "{indicator} is in the archive"
         );
     }

@@ -1,17 +1,19 @@
-//! The proof behind an exchange, replayed for a reader who trusts nobody: from the bytes of visits alone.
+//! The proof behind an exchange, replayed for a reader who trusts nobody: from the bytes of visits alone, by the rules by
+//! which servers are judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{BlockHash, Txid};
 use electrum::{
-    Host,
+    Endpoint, Host, Network,
     proof::{ScriptHash, Utxo},
 };
+use jiff::Timestamp;
 use model::{Visit, finding::Digest};
 
-use super::{outputs::worth, voices::Voices};
+use super::{Pool, chain::Chain, omission::Histories, outputs::worth};
 use crate::{
-    features::claims::{Proven, buried},
+    features::claims::{self, Claims, buried},
     proof::{self, BURIED, Proof, Shown, Step, Subject, Witness},
     reading::{Reading, Turn},
 };
@@ -19,7 +21,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Most transactions of one history that are spoken of.
+/// Most transactions that are left out of one history and spoken of.
 const MOST: usize = 20;
 
 /// What becomes of the proofs behind an exchange.
@@ -38,8 +40,6 @@ pub enum Verdict {
     Contradicted,
     /// A quorum of neighbourhoods said otherwise.
     Outvoted,
-    /// Other hosts said otherwise, as many as each step says.
-    Disputed,
     /// All steps hold.
     Holds,
     /// The exchange claims nothing that bytes alone can prove or disprove.
@@ -55,146 +55,161 @@ impl Verification<'_> {
         }
         let failed = self.proofs.iter().filter(|proof| proof.failure().is_some());
         let against = failed.map(|proof| match proof.subject {
-            Subject::Block(_) => Verdict::Outvoted,
-            Subject::History(_) => Verdict::Disputed,
+            Subject::Block(_) | Subject::History(_) => Verdict::Outvoted,
             _ => Verdict::Contradicted,
         });
         against.min().unwrap_or(Verdict::Holds)
     }
 }
 
-/// What of other visits helps to replay the proofs behind an exchange. An archive is larger than memory; this is not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Help {
+/// The exchange of a visit, or the message that nobody asked for, whose digest this is.
+pub fn said(visit: &Visit, is_it: impl Fn(&Digest) -> bool) -> Option<Digest> {
+    let asked = visit.exchanges.iter().map(Digest::of_exchange);
+    let heard = visit.unasked.first.iter().map(|heard| Digest::of_record(&heard.line));
+    asked.chain(heard).find(is_it)
+}
+
+/// What an archive says of the same as an exchange: an archive is larger than memory, this is not.
+#[derive(Clone, Debug)]
+pub struct Others {
+    network: Network,
     transactions: BTreeSet<Txid>,
     script: Option<ScriptHash>,
     height: Option<u32>,
+    heard: Vec<(Timestamp, Endpoint, claims::Note)>,
 }
 
-impl Help {
-    /// What helps with an exchange of a visit.
+impl Others {
+    /// Nothing yet of what an exchange of a visit is about.
     #[must_use]
-    pub fn with(digest: Digest, visit: &Visit) -> Self {
+    pub fn about(digest: Digest, visit: &Visit) -> Self {
         let reading = Reading::of(visit);
-        let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) else {
-            return Self::default();
-        };
+        let turn = reading.turns.iter().find(|turn| turn.digest() == digest);
         Self {
-            transactions: transactions(&proof::outputs(turn).unwrap_or_default()),
-            script: turn.script(),
-            height: proof::header(turn).map(|(height, _)| height),
+            network: visit.network,
+            transactions: turn.and_then(proof::outputs).iter().flatten().map(txid).collect(),
+            script: turn.and_then(Turn::script),
+            height: turn.and_then(proof::header).map(|(height, _)| height),
+            heard: Vec::new(),
         }
     }
 
-    /// Leaves of a visit what helps.
-    pub fn cut(&self, visit: &mut Visit) {
-        let reading = Reading::of(visit);
-        let mut helps = reading.turns.iter().map(|turn| self.is_in(turn)).collect::<Vec<_>>().into_iter();
-        visit.exchanges.retain(|_| helps.next().unwrap_or_default());
+    /// Whether anybody can say anything of it.
+    #[must_use]
+    pub fn matter(&self) -> bool {
+        self.script.is_some() || self.height.is_some() || !self.transactions.is_empty()
     }
 
-    fn is_in(&self, turn: &Turn<'_>) -> bool {
+    /// Takes in what a visit says of it, in whatever order visits come: those of the server itself as well.
+    pub fn hear(&mut self, visit: &Visit) {
+        if visit.network != self.network {
+            return;
+        }
+        let mut reading = Reading::of(visit);
+        if reading.turns.iter().any(|turn| self.is_the_same(turn)) {
+            reading.turns.retain(|turn| self.is_the_same(turn) || is_of_its_chain(turn));
+            self.heard.push((visit.started_at, visit.endpoint.clone(), claims::Note::of(&reading)));
+        }
+    }
+
+    fn is_the_same(&self, turn: &Turn<'_>) -> bool {
         let is_wanted =
             |transaction: bitcoin::Transaction| self.transactions.contains(&transaction.compute_txid());
         (self.script.is_some() && turn.script() == self.script)
             || (self.height.is_some() && proof::header(turn).map(|(height, _)| height) == self.height)
             || (!self.transactions.is_empty() && proof::whole(turn).is_some_and(is_wanted))
     }
+
+    /// What each host claims.
+    fn claims(&self) -> BTreeMap<&Host, Claims> {
+        let mut heard: Vec<_> = self.heard.iter().collect();
+        heard.sort_by_key(|(at, ..)| *at);
+        let mut claims: BTreeMap<&Host, Claims> = BTreeMap::new();
+        for (at, endpoint, note) in heard {
+            claims.entry(&endpoint.host).or_default().take(endpoint, *at, note);
+        }
+        claims
+    }
 }
 
-/// The transactions that these outputs are of.
-fn transactions(outputs: &[Utxo]) -> BTreeSet<Txid> {
-    outputs.iter().map(|output| output.outpoint.txid).collect()
+fn txid(output: &Utxo) -> Txid {
+    output.outpoint.txid
 }
 
-/// Replays the proofs that rest on an exchange, or on a message that nobody asked for. None where no visit holds one
-/// with this digest.
-///
-/// `visits` are the one that holds it and any others of which there is [`Help`]: their transactions prove themselves, and
-/// their histories of the same script are compared with this one.
+/// Whether it shows of which chain a server is, and how far it has come: what is told of another counts for nothing.
+fn is_of_its_chain(turn: &Turn<'_>) -> bool {
+    turn.exchange.probe == "C1" || turn.method() == "server.features"
+}
+
+/// Replays the proofs that rest on an exchange of a visit, or on a message that nobody asked for, beside what the whole
+/// archive says of the same.
 #[must_use]
-pub fn verify(digest: Digest, visits: &[Visit]) -> Option<Verification<'_>> {
-    let holds = |visit: &&Visit| {
-        let heard = || visit.unasked.first.iter().any(|heard| Digest::of_record(&heard.line) == digest);
-        visit.exchanges.iter().any(|exchange| Digest::of_exchange(exchange) == digest) || heard()
-    };
-    let visit = visits.iter().find(holds)?;
+pub fn verify<'v>(digest: Digest, visit: &'v Visit, others: &Others) -> Verification<'v> {
     let reading = Reading::of(visit);
     let own = proof::proofs(&reading)
         .into_iter()
         .filter(|proof| proof.rests_on.iter().any(|witness| witness.digest() == digest));
     let mut proofs: Vec<Proof<'_>> = own.collect();
     if let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) {
-        let others: Vec<Reading<'_>> = visits.iter().map(Reading::of).collect();
-        proofs.extend(values(turn, &others));
-        proofs.extend(history(turn, &reading, &others));
-        proofs.extend(block(turn, &reading, &others));
+        let claims = others.claims();
+        proofs.extend(values(turn, &Pool::of(claims.values())));
+        // No block replaces what is buried below its own tip.
+        let tip = reading.of_probe("C1").find_map(proof::best);
+        if let Some(floor) = tip.map(|(height, _)| height.saturating_sub(BURIED)) {
+            proofs.extend(history(turn, floor, &Histories::of(claims.values())));
+            proofs.extend(block(turn, floor, &Chain::of(claims.values())));
+        }
     }
-    Some(Verification { visit, proofs })
+    Verification { visit, proofs }
 }
 
 /// What the outputs of an answer are worth by their transactions, as far as anybody handed those out.
-fn values<'v>(turn: &Turn<'v>, visits: &[Reading<'v>]) -> Vec<Proof<'v>> {
-    let outputs = proof::outputs(turn).unwrap_or_default();
-    let wanted = transactions(&outputs);
-    let handed_out = visits.iter().flat_map(|visit| &visit.turns).filter_map(|turn| {
-        let transaction = proof::whole(turn)?;
-        Some((transaction.compute_txid(), Proven::new(&transaction, turn.digest())))
-    });
-    let known: BTreeMap<Txid, Proven> = handed_out.filter(|(txid, _)| wanted.contains(txid)).collect();
-    let proof = |output: &Utxo| {
-        let proven = known.get(&output.outpoint.txid)?;
+fn values<'v>(turn: &Turn<'v>, pool: &Pool<'_>) -> Vec<Proof<'v>> {
+    let proof = |output: Utxo| {
+        let proven = pool.0.get(&txid(&output))?;
         Some(Proof {
             subject: Subject::Output(output.outpoint),
             rests_on: vec![turn.witness(), Witness::Known(proven.digest)],
             steps: vec![worth(output.outpoint, output.value.to_sat(), proven)],
         })
     };
-    outputs.iter().filter_map(proof).collect()
+    proof::outputs(turn).into_iter().flatten().filter_map(proof).collect()
 }
 
-/// Whether a history lists what other hosts list of it, as far as it is buried below the server's own tip.
-fn history<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'v>]) -> Option<Proof<'v>> {
+/// Whether a history lists what a quorum lists of it.
+fn history<'v>(turn: &Turn<'v>, floor: u32, histories: &Histories) -> Option<Proof<'v>> {
     let (script, items) = (turn.script()?, proof::history(turn)?);
-    let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
-    let floor = tip.saturating_sub(BURIED);
     let own = buried(&items, floor)?;
-    let mut listing: BTreeMap<(Txid, u32), BTreeMap<&Host, Witness<'_>>> = BTreeMap::new();
-    let elsewhere = visits.iter().filter(|other| other.visit.endpoint.host != reading.visit.endpoint.host);
-    for other in elsewhere {
-        for told in other.turns.iter().filter(|told| told.script() == Some(script)) {
-            let lines = proof::history(told).and_then(|items| buried(&items, floor));
-            for line in lines.iter().flat_map(|lines| lines.iter()) {
-                listing.entry(*line).or_default().insert(&other.visit.endpoint.host, told.witness());
-            }
-        }
-    }
-    let steps = listing.iter().take(MOST).map(|((txid, height), hosts)| Step {
-        what: "the history lists what others list".into(),
-        expected: Shown::Words(format!("{txid} at height {height}, as {} other hosts", hosts.len()).into()),
-        found: if own.contains(&(*txid, *height)) { "listed" } else { "not listed" }.into(),
-        holds: own.contains(&(*txid, *height)),
+    let due: Vec<_> = histories.agreed(script).iter().filter(|line| line.height <= floor).collect();
+    let left_out: Vec<_> = due.iter().filter(|line| !own.contains(&(line.txid, line.height))).collect();
+    let what = "the history lists what a quorum of neighbourhoods lists";
+    let all = Step {
+        what: what.into(),
+        expected: Shown::Words(format!("{} transactions", due.len()).into()),
+        found: Shown::Words(format!("{} of them", due.len() - left_out.len()).into()),
+        holds: left_out.is_empty(),
+    };
+    let each = left_out.iter().take(MOST).map(|line| Step {
+        what: what.into(),
+        expected: Shown::Words(
+            format!("{} at height {}, as in {} neighbourhoods", line.txid, line.height, line.voices).into(),
+        ),
+        found: "not listed".into(),
+        holds: false,
     });
-    let steps: Vec<Step> = steps.collect();
-    let mut rests_on = vec![turn.witness()];
-    rests_on.extend(listing.values().flat_map(BTreeMap::values).take(MOST));
-    (!steps.is_empty()).then_some(Proof { subject: Subject::History(script), rests_on, steps })
+    let witnesses = left_out.first().or(due.first().as_ref())?.witnesses.iter();
+    let rests_on = [turn.witness()].into_iter().chain(witnesses.copied().map(Witness::Known));
+    Some(Proof {
+        subject: Subject::History(script),
+        rests_on: rests_on.collect(),
+        steps: [all].into_iter().chain(each).collect(),
+    })
 }
 
-/// Whether a block that is buried below the server's own tip is the one that a quorum has at its height.
-fn block<'v>(turn: &Turn<'v>, reading: &Reading<'_>, visits: &[Reading<'_>]) -> Option<Proof<'v>> {
-    let (height, header) = proof::header(turn)?;
-    let (tip, _) = reading.of_probe("C1").find_map(proof::best)?;
-    if height > tip.saturating_sub(BURIED) {
-        return None;
-    }
-    let mut voices = Voices::default();
-    for other in visits {
-        let Some(voice) = other.visit.peer.map(|peer| peer.ip().into()) else { continue };
-        let told = other.turns.iter().filter_map(proof::header).filter(|(at, _)| *at == height);
-        told.for_each(|(_, header)| voices.hear(header.block_hash(), voice));
-    }
-    let (agreed, _) = voices.agreed()?;
+/// Whether a block is the one that a quorum has at its height.
+fn block<'v>(turn: &Turn<'v>, floor: u32, chain: &Chain) -> Option<Proof<'v>> {
+    let (height, header) = proof::header(turn).filter(|(height, _)| *height <= floor)?;
+    let (agreed, _) = chain.agreed(height)?;
     let shown = |hash: BlockHash| Shown::Hash(hash.to_raw_hash());
     let what = "the block at this height is the one that a quorum of neighbourhoods has";
     let step = Step::equal(what, shown(*agreed), shown(header.block_hash()));

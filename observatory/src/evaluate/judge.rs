@@ -9,6 +9,8 @@ use simulator::{scenario::Scenario, world::Truth};
 
 /// So many servers of one operator are a fleet, which is held against it (I33).
 const FLEET: usize = 5;
+/// So many in a hundred links must be right.
+const RIGHT_LINKS: usize = 98;
 /// False findings that are told of word by word.
 const MOST_TOLD: usize = 5;
 
@@ -86,11 +88,12 @@ impl Verdict {
         self.rightly.add(other.rightly);
     }
 
-    /// Whether everything that must be found was, and nothing weighty against the honest.
+    /// Whether everything that must be found was, nothing weighty against the honest, and links are right.
     pub(super) fn is_right(&self) -> bool {
         self.failed == 0
             && self.needed.values().all(|share| share.is_all())
             && self.medium + self.hard + self.forbidden == 0
+            && self.rightly.found * 100 >= self.rightly.of * RIGHT_LINKS
     }
 }
 
@@ -188,4 +191,30 @@ fn covered(assessment: &Assessment, truths: &[Truth]) -> Vec<usize> {
             })
     };
     (0..truths.len()).filter(|number| is_about(&truths[*number])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_that_is_wrong_is_enough() {
+        let share = |found, of| Share { of, found };
+        let needed =
+            |found| BTreeMap::from([("I1".to_owned(), share(4, 4)), ("I2".to_owned(), share(found, 4))]);
+        let right =
+            || Verdict { runs: 4, soft: 9, needed: needed(4), rightly: share(98, 100), ..Verdict::default() };
+        assert!(right().is_right());
+        // Who is not linked may have shown too little; who is must be right.
+        assert!(Verdict { linked: share(1, 100), ..right() }.is_right());
+        let wrong = [
+            Verdict { failed: 1, ..right() },
+            Verdict { needed: needed(3), ..right() },
+            Verdict { medium: 1, ..right() },
+            Verdict { hard: 1, ..right() },
+            Verdict { forbidden: 1, ..right() },
+            Verdict { rightly: share(97, 100), ..right() },
+        ];
+        assert!(wrong.iter().all(|verdict| !verdict.is_right()));
+    }
 }

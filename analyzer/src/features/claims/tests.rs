@@ -20,7 +20,7 @@ fn claims(visits: &[Visit]) -> Claims {
         let note = Note::of(reading);
         let written = postcard::to_allocvec(&note).expect("writes");
         assert_eq!(postcard::from_bytes(&written).as_ref(), Ok(&note));
-        claims.take(visited, &note);
+        claims.take(&visited.endpoint, visited.started_at, &note);
     });
     claims
 }
