@@ -28,7 +28,7 @@ use simulator::{
 
 use self::{
     addresses::Addresses,
-    judge::Verdict,
+    judge::{Verdict, links_are_right},
     run::{Common, Way},
     sums::Sums,
 };
@@ -115,6 +115,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     anyhow::ensure!(runs == jobs.len(), "interrupted after {runs} of {} runs", jobs.len());
     let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();
     anyhow::ensure!(wrong == 0, "{wrong} of {} scenarios did not come out as they must", verdicts.len());
+    anyhow::ensure!(links_are_right(verdicts.values()), "more than two links in a hundred are wrong");
     Ok(())
 }
 
