@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future,
     net::IpAddr,
     process::{Command, Stdio},
     sync::{Arc, OnceLock},
@@ -11,7 +12,7 @@ use std::{
 use analyzer::{
     analysis::{Analysis, Beside},
     collect::Collection,
-    dossier::{Dossier, of_visits},
+    dossier::{self, Dossier},
     exposure::Play,
     identify::Knowledge,
     notes::Note,
@@ -232,12 +233,16 @@ fn scanned(
         ensure!(scanned.status.success(), "{}", String::from_utf8_lossy(&scanned.stderr));
     }
     let archive = Archive::open(archive.to_str().context("a path in UTF-8")?)?;
-    let mut visits: Vec<Visit> = Runtime::new()?.block_on(archive.read().try_collect())?;
-    for visit in &mut visits {
+    let mut dossiers = BTreeMap::new();
+    let read = archive.read().map_err(anyhow::Error::from).try_for_each(|mut visit| {
         // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
         let scan = began.iter().rfind(|(_, began)| *began <= visit.started_at);
-        let (day, _) = scan.context("a visit before the first scan")?;
-        visit.started_at = visit.started_at.checked_add(DAY * *day)?;
-    }
-    Ok(Collection::of(Network::Regtest, of_visits(&visits, knowledge)?))
+        let took = scan.context("a visit before the first scan").and_then(|(day, _)| {
+            visit.started_at = visit.started_at.checked_add(DAY * *day)?;
+            Ok(dossier::take(&mut dossiers, &visit, knowledge)?)
+        });
+        future::ready(took)
+    });
+    Runtime::new()?.block_on(read)?;
+    Ok(Collection::of(Network::Regtest, dossiers))
 }

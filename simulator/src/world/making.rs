@@ -24,6 +24,8 @@ pub(super) struct Making<'d> {
     forks_per_day: u32,
     drafts: &'d [Draft],
     nodes: BTreeMap<String, Arc<Node>>,
+    /// Those of this world, which others that are made at once do not drive out.
+    own: BTreeMap<scenario::Chain, Arc<Chain>>,
     chains: &'d Chains,
     processes: BTreeMap<String, Process>,
 }
@@ -51,6 +53,7 @@ impl<'d> Making<'d> {
             forks_per_day: forks_per_day.unwrap_or(FORKS),
             drafts,
             nodes: BTreeMap::new(),
+            own: BTreeMap::new(),
             chains,
             processes: BTreeMap::new(),
         }
@@ -113,7 +116,10 @@ impl<'d> Making<'d> {
         Ok(node)
     }
 
-    fn chain(&self, chain: scenario::Chain) -> Result<Arc<Chain>, WorldError> {
+    fn chain(&mut self, which: scenario::Chain) -> Result<Arc<Chain>, WorldError> {
+        if let Some(chain) = self.own.get(&which) {
+            return Ok(Arc::clone(chain));
+        }
         let ahead = ahead(self.calendar);
         let usual = ChainPlan {
             seed: self.calendar.seed,
@@ -121,12 +127,14 @@ impl<'d> Making<'d> {
             forks: forks(self.forks_per_day, ahead),
             ..ChainPlan::default()
         };
-        let plan = match chain {
+        let plan = match which {
             scenario::Chain::Usual => usual,
             scenario::Chain::Other => ChainPlan { genesis: Genesis::Own, histories: vec![1, 10], ..usual },
             scenario::Chain::Split => ChainPlan { splits_after: Some(SHARED), ..usual },
         };
-        Ok(self.chains.of(&plan)?)
+        let chain = self.chains.of(&plan)?;
+        self.own.insert(which, Arc::clone(&chain));
+        Ok(chain)
     }
 }
 
@@ -148,6 +156,20 @@ fn forks(per_day: u32, ahead: u32) -> Vec<ForkPlan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_world_has_one_chain_however_many_others_are_made_at_once() {
+        let chains = Chains::default();
+        let mut making = Making::new(Calendar { seed: 3, last_day: 0 }, None, &[], &chains);
+        let mut chain = || making.chain(scenario::Chain::Usual).expect("a chain");
+        let before = chain();
+        for seed in 10..20 {
+            let others =
+                ChainPlan { seed, blocks: 120, histories: Vec::new(), crowd: 0, ..ChainPlan::default() };
+            chains.of(&others).expect("a chain");
+        }
+        assert!(Arc::ptr_eq(&before, &chain()));
+    }
 
     #[test]
     fn forks_fit_into_a_chain_that_lasts_long_enough() {
