@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Rises when the same features, groups and contradictions give other findings, scores or levels.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The rules by which servers are assessed: `observatory-`, the version of the assessment, a dot, and the versions of
 /// all that it rests on, added up. Each only rises, so that two runs of one model went by the same rules.

@@ -50,7 +50,7 @@ pub use group::{Evidence, Group};
 pub use link::Partition;
 
 /// Rises when the same dossiers give other groups.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// How sharply an outage's beginning must be known to be compared, and how far apart two may be.
 const OUTAGES: Sharpness =

@@ -10,8 +10,9 @@ use crate::mark::Mark;
 
 /// Log₁₀ of the odds that two servers belong together, before anything is known of them.
 pub const PRIOR: f64 = -2.5;
-/// What a group of evidence must add to count as one.
-const MATTERS: f64 = 0.3;
+/// What a group of evidence must add to count as one: less is "barely worth mentioning" (Jeffreys, *Theory of
+/// Probability*, appendix B).
+const MATTERS: f64 = 0.5;
 
 /// Log₁₀ likelihood ratios of a pair, kind by kind, each within the cap of its kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -200,6 +200,12 @@ impl Lags {
         self.millis.iter().filter(|millis| **millis > limit).count()
     }
 
+    /// How many are below one.
+    #[must_use]
+    pub fn below(&self, limit: i32) -> usize {
+        self.millis.iter().filter(|millis| **millis < limit).count()
+    }
+
     /// The one in the middle.
     #[must_use]
     pub fn median(&self) -> Option<i32> {
