@@ -32,15 +32,12 @@ const VERSION: u32 = 2;
 /// all that it rests on, added up. Each only rises, so that two runs of one model went by the same rules.
 #[must_use]
 pub fn model() -> String {
-    let below = [
-        features::VERSION,
-        identify::VERSION,
-        server::VERSION,
-        truth::VERSION,
-        attribution::VERSION,
-        behaviour::VERSION,
-    ];
-    let below: u32 = below.into_iter().sum();
+    let below = features::VERSION
+        + identify::VERSION
+        + server::VERSION
+        + truth::VERSION
+        + attribution::VERSION
+        + behaviour::VERSION;
     format!("observatory-{VERSION}.{below}")
 }
 

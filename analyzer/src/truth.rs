@@ -85,8 +85,8 @@ pub struct Pool<'d>(BTreeMap<Txid, &'d Proven>);
 
 impl<'d> Pool<'d> {
     /// What these hosts handed out.
-    fn of(hosts: impl IntoIterator<Item = &'d Claims>) -> Self {
-        let all = hosts.into_iter().flat_map(|claims| &claims.transactions);
+    fn of(hosts: &[&'d Claims]) -> Self {
+        let all = hosts.iter().flat_map(|claims| &claims.transactions);
         Self(all.map(|(txid, proven)| (*txid, proven)).collect())
     }
 }
@@ -94,13 +94,14 @@ impl<'d> Pool<'d> {
 /// Judges servers side by side, in their order.
 #[must_use]
 pub fn judge(servers: &[Server<'_>]) -> Vec<Truth> {
-    let claims = || servers.iter().flat_map(Server::dossiers).map(|dossier| &dossier.claims);
+    let hosts: Vec<&Claims> =
+        servers.iter().flat_map(Server::dossiers).map(|dossier| &dossier.claims).collect();
     let together = Together {
-        pool: Pool::of(claims()),
-        chain: chain::Chain::of(claims()),
-        histories: omission::Histories::of(claims()),
-        tips: tips::Heights::of(servers),
-        fees: fees::Estimates::of(servers),
+        pool: Pool::of(&hosts),
+        chain: chain::Chain::of(&hosts),
+        histories: omission::Histories::of(&hosts),
+        tips: tips::Heights::of(&hosts),
+        fees: fees::Estimates::of(&hosts),
     };
     let of_server = |server: &Server<'_>| {
         let of_hosts = server.dossiers().flat_map(|dossier| together.judge(dossier));

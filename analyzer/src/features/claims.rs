@@ -21,13 +21,14 @@ use model::finding::Digest;
 use serde::{Deserialize, Serialize};
 
 use self::note::Own;
+pub(crate) use self::note::{History, floor_of, header};
 pub use self::{
     chains::Chains,
     contradictions::{Contradictions, Failure},
     fees::{Estimate, FeesSaid, Sample, TARGETS},
     note::Note,
     said::{Said, Variants},
-    scripts::{Line, Lines, Told, buried},
+    scripts::{Line, Lines, Told},
     tips::{TipSaid, Tips},
 };
 

@@ -15,7 +15,7 @@ const TIMES: u32 = 2;
 pub(super) struct Chain(BTreeMap<u32, Voices<BlockHash>>);
 
 impl Chain {
-    pub(super) fn of<'c>(hosts: impl IntoIterator<Item = &'c Claims>) -> Self {
+    pub(super) fn of(hosts: &[&Claims]) -> Self {
         let mut blocks: BTreeMap<u32, Voices<BlockHash>> = BTreeMap::new();
         for claims in hosts {
             let Some(voice) = claims.neighbourhood else { continue };

@@ -5,8 +5,7 @@ use model::finding::{Digest, Indicator};
 use super::{Contradiction, voices::Window};
 use crate::{
     dossier::Dossier,
-    features::claims::{FeesSaid, Sample, TARGETS},
-    server::Server,
+    features::claims::{Claims, FeesSaid, Sample, TARGETS},
 };
 
 /// How many times as much, or as little, is implausible.
@@ -20,12 +19,11 @@ const FEWEST: usize = 2;
 pub(super) struct Estimates([Window; TARGETS.len()]);
 
 impl Estimates {
-    pub(super) fn of(servers: &[Server<'_>]) -> Self {
+    pub(super) fn of(hosts: &[&Claims]) -> Self {
         let of_target = |place: usize| {
-            let dossiers = servers.iter().flat_map(Server::dossiers);
-            let told = dossiers.filter_map(|dossier| {
-                let voice = dossier.claims.neighbourhood?;
-                let samples = dossier.claims.fees.samples();
+            let told = hosts.iter().filter_map(|claims| {
+                let voice = claims.neighbourhood?;
+                let samples = claims.fees.samples();
                 Some(samples.filter_map(move |(at, told)| Some((at.as_second(), voice, told[place]?.0))))
             });
             Window::around(told.flatten().collect())

@@ -46,7 +46,7 @@ struct History {
 }
 
 impl Histories {
-    pub(super) fn of<'c>(hosts: impl IntoIterator<Item = &'c Claims>) -> Self {
+    pub(super) fn of(hosts: &[&Claims]) -> Self {
         let mut histories: BTreeMap<ScriptHash, History> = BTreeMap::new();
         for claims in hosts {
             let Some(voice) = claims.neighbourhood else { continue };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::finding::{Digest, Indicator};
 
 use super::{Contradiction, voices::Window};
-use crate::{dossier::Dossier, server::Server};
+use crate::{dossier::Dossier, features::claims::Claims};
 
 /// Blocks that nobody is blamed for.
 const TOLERATED: u64 = 2;
@@ -22,13 +22,10 @@ pub(super) struct Heights {
 }
 
 impl Heights {
-    pub(super) fn of(servers: &[Server<'_>]) -> Self {
-        let dossiers = servers.iter().flat_map(Server::dossiers);
-        let told = dossiers.filter_map(|dossier| {
-            let voice = dossier.claims.neighbourhood?;
-            Some(
-                dossier.claims.tips.told().map(move |(at, height, _)| (at.as_second(), voice, height.into())),
-            )
+    pub(super) fn of(hosts: &[&Claims]) -> Self {
+        let told = hosts.iter().filter_map(|claims| {
+            let voice = claims.neighbourhood?;
+            Some(claims.tips.told().map(move |(at, height, _)| (at.as_second(), voice, height.into())))
         });
         let told: Vec<_> = told.flatten().collect();
         Self { around: Window::around(told.clone()), before: Window::until(told) }

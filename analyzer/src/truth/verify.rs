@@ -13,8 +13,8 @@ use model::{Visit, finding::Digest};
 
 use super::{Pool, chain::Chain, omission::Histories, outputs::worth};
 use crate::{
-    features::claims::{self, Claims, buried},
-    proof::{self, BURIED, Proof, Shown, Step, Subject, Witness},
+    features::claims::{self, Claims, History},
+    proof::{self, Proof, Shown, Step, Subject, Witness},
     reading::{Reading, Turn},
 };
 
@@ -152,12 +152,11 @@ pub fn verify<'v>(digest: Digest, visit: &'v Visit, others: &Others) -> Verifica
     let mut proofs: Vec<Proof<'_>> = own.collect();
     if let Some(turn) = reading.turns.iter().find(|turn| turn.digest() == digest) {
         let claims = others.claims();
-        proofs.extend(values(turn, &Pool::of(claims.values())));
-        // No block replaces what is buried below its own tip.
-        let tip = reading.of_probe("C1").find_map(proof::best);
-        if let Some(floor) = tip.map(|(height, _)| height.saturating_sub(BURIED)) {
-            proofs.extend(history(turn, floor, &Histories::of(claims.values())));
-            proofs.extend(block(turn, floor, &Chain::of(claims.values())));
+        let hosts: Vec<&Claims> = claims.values().collect();
+        proofs.extend(values(turn, &Pool::of(&hosts)));
+        if let Some(floor) = claims::floor_of(&reading) {
+            proofs.extend(history(turn, floor, &Histories::of(&hosts)));
+            proofs.extend(block(turn, floor, &Chain::of(&hosts)));
         }
     }
     Verification { visit, proofs }
@@ -178,15 +177,15 @@ fn values<'v>(turn: &Turn<'v>, pool: &Pool<'_>) -> Vec<Proof<'v>> {
 
 /// Whether a history lists what a quorum lists of it.
 fn history<'v>(turn: &Turn<'v>, floor: u32, histories: &Histories) -> Option<Proof<'v>> {
-    let (script, items) = (turn.script()?, proof::history(turn)?);
-    let own = buried(&items, floor)?;
-    let due: Vec<_> = histories.agreed(script).iter().filter(|line| line.height <= floor).collect();
-    let left_out: Vec<_> = due.iter().filter(|line| !own.contains(&(line.txid, line.height))).collect();
+    let History { script, lines, .. } = History::of(turn, floor)?;
+    let due = histories.agreed(script).iter().filter(|line| line.height <= floor);
+    let (listed, left_out): (Vec<_>, Vec<_>) =
+        due.partition(|line| lines.binary_search(&(line.txid, line.height)).is_ok());
     let what = "the history lists what a quorum of neighbourhoods lists";
     let all = Step {
         what: what.into(),
-        expected: Shown::Words(format!("{} transactions", due.len()).into()),
-        found: Shown::Words(format!("{} of them", due.len() - left_out.len()).into()),
+        expected: Shown::Words(format!("{} transactions", listed.len() + left_out.len()).into()),
+        found: Shown::Words(format!("{} of them", listed.len()).into()),
         holds: left_out.is_empty(),
     };
     let each = left_out.iter().take(MOST).map(|line| Step {
@@ -197,7 +196,7 @@ fn history<'v>(turn: &Turn<'v>, floor: u32, histories: &Histories) -> Option<Pro
         found: "not listed".into(),
         holds: false,
     });
-    let witnesses = left_out.first().or(due.first().as_ref())?.witnesses.iter();
+    let witnesses = left_out.first().or(listed.first())?.witnesses.iter();
     let rests_on = [turn.witness()].into_iter().chain(witnesses.copied().map(Witness::Known));
     Some(Proof {
         subject: Subject::History(script),
@@ -208,10 +207,10 @@ fn history<'v>(turn: &Turn<'v>, floor: u32, histories: &Histories) -> Option<Pro
 
 /// Whether a block is the one that a quorum has at its height.
 fn block<'v>(turn: &Turn<'v>, floor: u32, chain: &Chain) -> Option<Proof<'v>> {
-    let (height, header) = proof::header(turn).filter(|(height, _)| *height <= floor)?;
+    let (height, told, _) = claims::header(turn, floor)?;
     let (agreed, _) = chain.agreed(height)?;
     let shown = |hash: BlockHash| Shown::Hash(hash.to_raw_hash());
     let what = "the block at this height is the one that a quorum of neighbourhoods has";
-    let step = Step::equal(what, shown(*agreed), shown(header.block_hash()));
+    let step = Step::equal(what, shown(*agreed), shown(told));
     Some(Proof { subject: Subject::Block(height), rests_on: vec![turn.witness()], steps: vec![step] })
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future,
     net::IpAddr,
     process::{Command, Stdio},
     sync::{Arc, OnceLock},
@@ -234,15 +233,16 @@ fn scanned(
     }
     let archive = Archive::open(archive.to_str().context("a path in UTF-8")?)?;
     let mut dossiers = BTreeMap::new();
-    let read = archive.read().map_err(anyhow::Error::from).try_for_each(|mut visit| {
-        // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
-        let scan = began.iter().rfind(|(_, began)| *began <= visit.started_at);
-        let took = scan.context("a visit before the first scan").and_then(|(day, _)| {
+    Runtime::new()?.block_on(async {
+        let mut visits = std::pin::pin!(archive.read());
+        while let Some(mut visit) = visits.try_next().await? {
+            // Days that lie far apart are scanned one after the other, and what was seen is dated as they lie.
+            let scan = began.iter().rfind(|(_, began)| *began <= visit.started_at);
+            let (day, _) = scan.context("a visit before the first scan")?;
             visit.started_at = visit.started_at.checked_add(DAY * *day)?;
-            Ok(dossier::take(&mut dossiers, &visit, knowledge)?)
-        });
-        future::ready(took)
-    });
-    Runtime::new()?.block_on(read)?;
+            dossier::take(&mut dossiers, &visit, knowledge)?;
+        }
+        anyhow::Ok(())
+    })?;
     Ok(Collection::of(Network::Regtest, dossiers))
 }

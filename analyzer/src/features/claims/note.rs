@@ -53,9 +53,10 @@ pub(super) struct Own {
 
 /// What is buried of the history of a script.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct History {
-    pub(super) script: ScriptHash,
-    pub(super) lines: Box<[Line]>,
+pub(crate) struct History {
+    pub(crate) script: ScriptHash,
+    /// In the order of the ids.
+    pub(crate) lines: Box<[Line]>,
     /// The exchange that shows it.
     pub(super) digest: Digest,
 }
@@ -96,7 +97,8 @@ impl Own {
 }
 
 impl History {
-    fn of(turn: &Turn<'_>, floor: u32) -> Option<Self> {
+    /// As it is told, down to a height.
+    pub(crate) fn of(turn: &Turn<'_>, floor: u32) -> Option<Self> {
         let lines = buried(&proof::history(turn)?, floor)?;
         Some(Self { script: turn.script()?, lines, digest: turn.digest() })
     }
@@ -107,9 +109,15 @@ pub(super) fn floor(tip: u32) -> u32 {
     tip.saturating_sub(BURIED)
 }
 
-fn header(turn: &Turn<'_>, floor: u32) -> Option<(u32, BlockHash, Digest)> {
+/// The height and hash of the block that was asked for, if it is buried, and the exchange that shows it.
+pub(crate) fn header(turn: &Turn<'_>, floor: u32) -> Option<(u32, BlockHash, Digest)> {
     let (height, header) = proof::header(turn).filter(|(height, _)| *height <= floor)?;
     Some((height, header.block_hash(), turn.digest()))
+}
+
+/// The height down to which nothing is replaced any more, by the best block that a visit was told.
+pub(crate) fn floor_of(reading: &Reading<'_>) -> Option<u32> {
+    tips::told(reading).map(|(tip, _)| floor(tip))
 }
 
 fn transaction(turn: &Turn<'_>) -> Option<(Txid, Proven)> {

@@ -34,8 +34,7 @@ impl Told {
 }
 
 /// What is buried of a history, in the order of the ids; none of one that is too long.
-#[must_use]
-pub fn buried(items: &[HistoryItem], floor: u32) -> Option<Box<[Line]>> {
+pub(super) fn buried(items: &[HistoryItem], floor: u32) -> Option<Box<[Line]>> {
     if items.len() > LONGEST {
         return None;
     }
