@@ -20,8 +20,8 @@ use crate::{
 /// Why there is no analysis.
 #[derive(Debug, thiserror::Error)]
 pub enum BasisError {
-    /// There are no visits, of the network and within the time that are asked for.
-    #[error("no visits in it")]
+    /// There are no visits of the network and the days that are asked for.
+    #[error("it holds no visits of the network and the days that are asked for")]
     Nothing,
     /// There are several networks, and none was named.
     #[error("the archive has several networks, and one must be named: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
@@ -47,7 +47,7 @@ pub struct Basis<'e> {
     pub archive: &'e Archive,
     /// Of which network, where there are several.
     pub network: Option<Network>,
-    /// Only the days that lie so far back from the latest.
+    /// Only the days that lie no further back than this from the latest day of the archive, of whatever network that is.
     pub window: Option<SignedDuration>,
     /// Where addresses are.
     pub databases: &'e Databases,

@@ -2,7 +2,6 @@
 //! its name only when it is whole, so that whoever is killed leaves nothing that the next one stumbles over.
 
 use std::{
-    collections::BTreeSet,
     fs::{self, File, Permissions, TryLockError},
     io::{self, BufWriter, Write as _},
     os::unix::fs::PermissionsExt as _,
@@ -125,16 +124,15 @@ impl Folder {
         for report::File { path, text } in &files {
             self.put(path, text.as_bytes())?;
         }
-        self.forget_figures_but(&files)
+        self.forget_all_but(&files)
     }
 
-    /// Figures of an earlier analysis that this one has not would be taken for its own.
-    fn forget_figures_but(&self, files: &[report::File]) -> Result<(), FolderError> {
-        let kept: BTreeSet<PathBuf> = files.iter().map(|file| self.path.join(&file.path)).collect();
-        let figures = self.path.join("figures");
-        for entry in fs::read_dir(&figures).map_err(failed(&figures))? {
-            let path = entry.map_err(failed(&figures))?.path();
-            if !kept.contains(&path) {
+    /// Figures of an earlier analysis that this one has not would be taken for its own. Whatever else lies there is
+    /// somebody's.
+    fn forget_all_but(&self, files: &[report::File]) -> Result<(), FolderError> {
+        for stale in report::optional().filter(|path| files.iter().all(|file| file.path != *path)) {
+            let path = self.path.join(stale);
+            if path.is_file() {
                 fs::remove_file(&path).map_err(failed(&path))?;
             }
         }
@@ -227,5 +225,21 @@ mod tests {
         assert!(!left.exists());
         folder.put("groups.json", b"[{").expect("is written");
         assert!(groups(&path).expect_err("is damaged").to_string().contains("delete it"));
+    }
+
+    #[test]
+    fn what_an_analysis_has_not_goes_and_what_is_not_of_one_stays() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let folder = Folder::take(directory.path()).expect("is free");
+        let figures = directory.path().join("figures");
+        fs::create_dir_all(figures.join("exposure-sparrow-switching.svg")).expect("a folder of somebody");
+        let all = ["exposure-electrum.svg", "exposure-bluewallet-switching.svg", "mine.svg", "levels.svg"];
+        for name in all {
+            fs::write(figures.join(name), "").expect("is written");
+        }
+        let kept = report::File { path: "figures/exposure-electrum.svg".to_owned(), text: String::new() };
+        folder.forget_all_but(&[kept]).expect("is forgotten");
+        assert_eq!(all.map(|name| figures.join(name).exists()), [true, false, true, true]);
+        assert!(figures.join("exposure-sparrow-switching.svg").is_dir());
     }
 }

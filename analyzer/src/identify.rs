@@ -36,7 +36,7 @@ pub(crate) use question::Era;
 
 pub use knowledge::{Evidence, Knowledge, KnowledgeError, Version};
 pub use observe::{Observation, Topic, observe};
-pub use verdict::{Fit, Identified};
+pub use verdict::{Fit, Identified, versions};
 
 use model::Visit;
 

@@ -33,7 +33,7 @@ pub struct Definition {
     pub weight: u8,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// What else it may mean.
+    /// What else it may mean, in sentences.
     pub caveat: &'static str,
     /// Whether a server shows it.
     pub find: fn(&Case<'_, '_>) -> Option<Found>,
@@ -42,7 +42,7 @@ pub struct Definition {
 /// What was seen of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// In plain words that accuse nobody: "consistent with", never "operated by". Printable.
+    /// In plain words that accuse nobody: "consistent with", never "operated by". Sentences; printable.
     pub statement: String,
     /// What it rests on, not empty.
     pub evidence: Vec<Digest>,
@@ -55,6 +55,23 @@ impl Definition {
         let Found { statement, evidence } = (self.find)(case)?;
         let Self { indicator, tier, weight, .. } = *self;
         Some(Finding { indicator, tier, weight, statement, evidence })
+    }
+}
+
+/// An indicator that the comparison of what servers say finds ([`truth`](crate::truth)): its tier and its points, what it
+/// is, and what else it may mean.
+const fn of_truth<const NUMBER: u8>(
+    (tier, weight): (Tier, u8),
+    title: &'static str,
+    caveat: &'static str,
+) -> Definition {
+    Definition {
+        indicator: Indicator::new(NUMBER),
+        tier,
+        weight,
+        title,
+        caveat,
+        find: |case| case.truth().found(Indicator::new(NUMBER)),
     }
 }
 
@@ -92,7 +109,6 @@ pub fn document() -> String {
     );
     for Definition { indicator, tier, weight, title, caveat, .. } in catalogue() {
         let tier = tier.name();
-        let caveat = caveat.trim_end_matches('.');
         text.push_str(&format!("| {indicator} | {tier} | {weight} | {title} | {caveat} |\n"));
     }
     text
@@ -121,11 +137,15 @@ mod tests {
         let case = Case { survey: &survey, place: place.expect("a server") };
         let definition = catalogue().find(|definition| definition.indicator == Indicator::new(number));
         let found = (definition.expect("an indicator").find)(&case);
-        assert!(
-            found.as_ref().is_none_or(|found| !found.evidence.is_empty()),
-            "{number}: nothing to rest on"
-        );
+        if let Some(Found { statement, evidence }) = &found {
+            assert!(!evidence.is_empty(), "{number}: nothing to rest on");
+            assert!(is_a_sentence(statement), "{number}: {statement}");
+        }
         found
+    }
+
+    fn is_a_sentence(text: &str) -> bool {
+        text.ends_with('.') && !text.starts_with(char::is_lowercase)
     }
 
     #[test]
@@ -139,6 +159,6 @@ mod tests {
         let numbers: Vec<Indicator> = catalogue().map(|definition| definition.indicator).collect();
         let all: Vec<Indicator> = (1..=Indicator::COUNT).map(Indicator::new).collect();
         assert_eq!(numbers, all);
-        assert!(catalogue().all(|definition| definition.weight <= 30));
+        assert!(catalogue().all(|definition| definition.weight <= 30 && is_a_sentence(definition.caveat)));
     }
 }

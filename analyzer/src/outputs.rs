@@ -27,7 +27,7 @@ pub struct Summary {
     pub spoilt: usize,
     /// Servers that were visited.
     pub servers: usize,
-    /// Those that answered when they were last visited.
+    /// Those that the latest visit that can tell found up.
     pub reachable: usize,
     /// How many speak like which implementation; "unknown" where none is named.
     pub implementations: BTreeMap<String, usize>,

@@ -42,7 +42,16 @@ pub fn files(analysis: &Analysis) -> Result<Vec<File>, askama::Error> {
     let mut files = vec![File { path: "index.html".to_owned(), text: page::page(analysis, &drawings)? }];
     files.push(File { path: "map.svg".to_owned(), text: drawings.map.file()? });
     for figure in drawings.figures() {
-        files.push(File { path: format!("figures/{}.svg", figure.name), text: figure.file()? });
+        files.push(File { path: path_of_figure(&figure.name), text: figure.file()? });
     }
     Ok(files)
+}
+
+/// Where files lie that not every report has.
+pub(crate) fn optional() -> impl Iterator<Item = String> {
+    exposure::names().map(|name| path_of_figure(&name))
+}
+
+fn path_of_figure(name: &str) -> String {
+    format!("figures/{name}.svg")
 }

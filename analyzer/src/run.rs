@@ -113,16 +113,20 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let cluster = if arguments.no_cluster { None } else { Cluster::find(&campaign).await? };
     let folder = Folder::take(&arguments.out)?;
     fill(&archive, &redis, &campaign).await?;
-    match analyze(&archive, &databases, &folder, &campaign).await? {
-        Some(analysis) => tell(cluster.as_ref(), &analysis, &folder).await?,
-        None => info!("nobody was visited yet: there is nothing to analyse"),
-    }
+    let told = match analyze(&archive, &databases, &folder, &campaign).await? {
+        Some(analysis) => tell(cluster.as_ref(), &analysis, &folder).await,
+        None => {
+            info!("no visits within spec.analysis.window: there is nothing to analyse");
+            Ok(())
+        }
+    };
+    // What is to be deleted does not wait for a cluster that cannot be told.
     let kept_since = Timestamp::now().checked_sub(signed(campaign.spec.retention.visits))?;
     let days = archive.forget_before(kept_since).await?;
     if days > 0 {
         info!(days, "visits that are older than spec.retention.visits were deleted");
     }
-    Ok(())
+    told
 }
 
 fn read(file: &Path) -> Result<ScanCampaign, String> {

@@ -47,7 +47,7 @@ impl Signs {
             let seen = fact.seen(&names, addresses)?;
             let statement = format!(
                 "{seen}. {} is {}. This is consistent with a server of theirs, and with many other things; it is nothing \
-                 against anybody",
+                 against anybody.",
                 fact.organisation, fact.fact
             );
             Some(Sign {
@@ -68,17 +68,17 @@ impl Names {
     fn of(server: &Server<'_>) -> Self {
         let mut names = Vec::new();
         for (host, dossier) in &server.hosts {
-            names.push(("its host", host.to_string()));
+            names.push(("Its host", host.to_string()));
             names.extend(
                 dossier
                     .place
                     .pointer
                     .iter()
-                    .map(|name| ("the name that its address claims", name.to_string())),
+                    .map(|name| ("The name that its address claims", name.to_string())),
             );
             let leaf = dossier.tls.leaves.latest();
             let said = leaf.into_iter().flat_map(|leaf| words(&leaf.value.subject));
-            names.extend(said.map(|name| ("its certificate", name)));
+            names.extend(said.map(|name| ("Its certificate", name)));
         }
         for (_, name) in &mut names {
             *name = name.trim_end_matches('.').to_ascii_lowercase();
@@ -106,7 +106,7 @@ impl Fact {
         }
         for network in &self.networks {
             if addresses.iter().any(|address| network.contains(&address.ip)) {
-                return Some(format!("it has an address in {network}"));
+                return Some(format!("It has an address in {network}"));
             }
         }
         let named = |organisation: &String| {
@@ -116,7 +116,7 @@ impl Fact {
             addresses.iter().find(holds)
         };
         self.organisations.iter().find(|organisation| named(organisation).is_some()).map(|organisation| {
-            format!("its address belongs to an autonomous system that is registered for {organisation}")
+            format!("Its address belongs to an autonomous system that is registered for {organisation}")
         })
     }
 }

@@ -1,6 +1,7 @@
-//! Texts of servers, fit to be shown: whoever holds one need not ask what may be in it.
+//! Texts that are shown. Those of servers are made fit for it: whoever holds one need not ask what may be in it. Ours say
+//! `1 server` and `2 servers`.
 
-use std::{borrow::Cow, ops::Deref};
+use std::{borrow::Cow, fmt::Display, ops::Deref};
 
 use electrum::text::printable;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -52,11 +53,23 @@ pub(crate) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'s
     Text::deserialize(deserializer).map(|text| Cow::Owned(text.0.into()))
 }
 
+/// `1 server`, `2 servers`.
+#[must_use]
+pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, word: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {word}{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_there_once_has_no_s() {
+        assert_eq!([plural(1_usize, "server"), plural(0_u32, "group")], ["1 server", "0 groups"]);
+    }
 
     proptest! {
         #[test]

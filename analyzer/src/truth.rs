@@ -27,6 +27,7 @@ use crate::{
     indicators::Found,
     proof::{Step, Subject},
     server::Server,
+    text::plural,
 };
 
 /// Rises when the same dossiers contradict each other otherwise.
@@ -67,7 +68,7 @@ impl Truth {
             statement = format!("{statement} {}", more.statement);
         }
         if let Some(left @ 1..) = rest.len().checked_sub(MOST_STATEMENTS - 1) {
-            statement = format!("{statement} So {left} more times.");
+            statement = format!("{statement} So {}.", plural(left, "more time"));
         }
         let mut evidence: Vec<Digest> = Vec::new();
         for digest in all.iter().flat_map(|contradiction| &contradiction.evidence) {

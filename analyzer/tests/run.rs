@@ -149,7 +149,7 @@ async fn visits_become_an_archive_and_the_report_that_anybody_makes_of_it() {
     killed.borrow_mut().kill().expect("is killed");
     killed.borrow_mut().wait().expect("ends");
     fs::write(setting.place("report/.unfinished-visits"), "half").expect("written");
-    fs::write(setting.place("report/figures/of-yesterday.svg"), "old").expect("written");
+    fs::write(setting.place("report/figures/exposure-sparrow-switching.svg"), "old").expect("written");
     fs::remove_file(setting.place("report/groups.json")).expect("removed");
     let said = ok(&mut setting.program());
     let said = String::from_utf8_lossy(&said.stderr).into_owned();

@@ -19,7 +19,7 @@ pub struct Assessment {
     pub network: Network,
     /// Where it listens.
     pub endpoints: Vec<Endpoint>,
-    /// Whether it answered at its latest visit, at any endpoint.
+    /// Whether the latest visit that can tell found it up, at any of its hosts.
     pub reachable: bool,
     /// What it claims to be, and what it speaks like.
     pub implementation: Implementation,

@@ -151,8 +151,10 @@ test("a telephone shows it without scrolling sideways", async () => {
 
 test("it prints without what paper cannot do", async () => {
   const { page, close } = await open(url);
+  assert.ok(await page.locator(".printed").isHidden());
   await page.emulateMedia({ media: "print" });
   assert.ok(await page.locator("#filters").isHidden());
+  assert.ok(await page.locator(".printed").isVisible(), "it says who is left out on paper");
   assert.ok((await page.pdf()).length > 20_000);
   await close();
 });

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Client, Course, Own, Padding, Wallet};
+use crate::text::plural;
 
 /// A piece of advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -44,90 +45,109 @@ const MONTH: usize = 30;
 
 /// What follows from the figures.
 pub(super) fn recommendations(courses: &[Course], wallet: &Wallet, padding: &Padding) -> Vec<Recommendation> {
-    let course = |client, tor, own, switching: bool| {
+    let course = |tor, own, switching: bool| {
         courses.iter().find(|course| {
             let setting = course.setting;
-            (setting.client, setting.tor, setting.own) == (client, tor, own)
+            (setting.client, setting.tor, setting.own) == (Client::Electrum, tor, own)
                 && (setting.switching > 0.0) == switching
         })
     };
-    let after = |values: &[f64]| values.get(MONTH - 1).copied().unwrap_or_default();
-    let usual = course(Client::Electrum, false, Own::None, true);
-    let steady = course(Client::Electrum, false, Own::None, false);
-    let tor = course(Client::Electrum, true, Own::None, true);
-    let own = course(Client::Electrum, false, Own::Main, false);
-    let mut all = Vec::new();
-    if let Some(usual) = usual {
-        let number = after(&usual.distinct);
-        all.push(Recommendation {
-            id: Advice::OwnServer,
-            text: format!(
-                "Ask a server of your own. After 30 sessions {number:.1} operators know the addresses of an Electrum \
-                 wallet that chooses by itself; with a server of your own nobody else does."
-            ),
-            number,
-            unit: "operators",
-            formula: "E[distinct operators] = Σ_k P_k(30), with 20 % switching, without Tor",
-        });
-        if let Some(first) = usual.operators.first() {
-            let number = after(&first.learns);
-            let hosts = if first.hosts == 1 { "host" } else { "hosts" };
-            all.push(Recommendation {
-                id: Advice::FewHands,
-                text: format!(
-                    "Do not take many servers for many operators. The one that meets most wallets has {} {hosts}, and \
-                     knows {:.0} % of the wallets after 30 sessions.",
-                    first.hosts,
-                    number * 100.0
-                ),
-                number,
-                unit: "probability",
-                formula: "max_k P_k(30), with 20 % switching, without Tor",
-            });
-        }
+    let usual = course(false, Own::None, true);
+    let through_tor = course(true, Own::None, true);
+    let all = [
+        usual.map(own_server),
+        usual.and_then(few_hands),
+        course(false, Own::Main, false).map(only_own_server),
+        through_tor.zip(usual).map(|(through_tor, usual)| tor(through_tor, usual)),
+        course(false, Own::None, false).map(keep_one),
+        Some(one_session(wallet)),
+        Some(pad(padding)),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn after_a_month(values: &[f64]) -> f64 {
+    values.get(MONTH - 1).copied().unwrap_or_default()
+}
+
+fn own_server(usual: &Course) -> Recommendation {
+    let number = after_a_month(&usual.distinct);
+    Recommendation {
+        id: Advice::OwnServer,
+        text: format!(
+            "Ask a server of your own. After 30 sessions {number:.1} operators know the addresses of an Electrum \
+             wallet that chooses by itself; with a server of your own nobody else does."
+        ),
+        number,
+        unit: "operators",
+        formula: "E[distinct operators] = Σ_k P_k(30), with 20 % switching, without Tor",
     }
-    if let Some(own) = own {
-        let number = after(&own.present);
-        all.push(Recommendation {
-            id: Advice::OnlyOwnServer,
-            text: format!(
-                "With a server of your own, tell Electrum to use no other (`oneserver`). Else it still connects to nine \
-                 others for block headers, and after 30 sessions {number:.1} operators have seen that the wallet is there."
-            ),
-            number,
-            unit: "operators",
-            formula: "E[operators connected to] = Σ_k [1 − Π_i (1 − r_k,i)] after 30 sessions",
-        });
+}
+
+fn few_hands(usual: &Course) -> Option<Recommendation> {
+    let first = usual.operators.first()?;
+    let number = after_a_month(&first.learns);
+    Some(Recommendation {
+        id: Advice::FewHands,
+        text: format!(
+            "Do not take many servers for many operators. The one that meets most wallets has {}, and knows {:.0} % of \
+             the wallets after 30 sessions.",
+            plural(first.hosts, "host"),
+            number * 100.0
+        ),
+        number,
+        unit: "probability",
+        formula: "max_k P_k(30), with 20 % switching, without Tor",
+    })
+}
+
+fn only_own_server(own: &Course) -> Recommendation {
+    let number = after_a_month(&own.present);
+    Recommendation {
+        id: Advice::OnlyOwnServer,
+        text: format!(
+            "With a server of your own, tell Electrum to use no other (`oneserver`). Else it still connects to nine \
+             others for block headers, and after 30 sessions {number:.1} operators have seen that the wallet is there."
+        ),
+        number,
+        unit: "operators",
+        formula: "E[operators connected to] = Σ_k [1 − Π_i (1 − r_k,i)] after 30 sessions",
     }
-    if let (Some(tor), Some(usual)) = (tor, usual) {
-        let number = after(&tor.distinct);
-        all.push(Recommendation {
-            id: Advice::Tor,
-            text: format!(
-                "Tor hides where you are, not what you own. After 30 sessions {number:.1} operators know the addresses of \
-                 the wallet, against {:.1} without Tor; one address that two of them, or two sessions, have in common \
-                 shows that it is one wallet.",
-                after(&usual.distinct)
-            ),
-            number,
-            unit: "operators",
-            formula: "E[distinct operators] = Σ_k P_k(30), through Tor, with 20 % switching",
-        });
+}
+
+fn tor(through_tor: &Course, usual: &Course) -> Recommendation {
+    let number = after_a_month(&through_tor.distinct);
+    Recommendation {
+        id: Advice::Tor,
+        text: format!(
+            "Tor hides where you are, not what you own. After 30 sessions {number:.1} operators know the addresses of \
+             the wallet, against {:.1} without Tor; one address that two of them, or two sessions, have in common \
+             shows that it is one wallet.",
+            after_a_month(&usual.distinct)
+        ),
+        number,
+        unit: "operators",
+        formula: "E[distinct operators] = Σ_k P_k(30), through Tor, with 20 % switching",
     }
-    if let Some(steady) = steady {
-        let number = after(&steady.distinct) - 1.0;
-        all.push(Recommendation {
-            id: Advice::KeepOne,
-            text: format!(
-                "Without a server of your own, choose one server and keep it. Electrum draws another at every start, so \
-                 that after 30 sessions {number:.1} operators more know the wallet than need to."
-            ),
-            number,
-            unit: "operators",
-            formula: "E[distinct operators] − 1 after 30 sessions, without switching",
-        });
+}
+
+fn keep_one(steady: &Course) -> Recommendation {
+    // Where nobody answers, nobody knows it: that is not one fewer than none.
+    let number = (after_a_month(&steady.distinct) - 1.0).max(0.0);
+    Recommendation {
+        id: Advice::KeepOne,
+        text: format!(
+            "Without a server of your own, choose one server and keep it. Electrum draws another at every start, so \
+             that after 30 sessions {number:.1} operators more know the wallet than need to."
+        ),
+        number,
+        unit: "operators",
+        formula: "E[distinct operators] − 1 after 30 sessions, without switching",
     }
-    all.push(Recommendation {
+}
+
+fn one_session(wallet: &Wallet) -> Recommendation {
+    Recommendation {
         id: Advice::OneSession,
         text: format!(
             "Keep apart in different wallets, opened apart, what nobody shall connect. One session tells the server that \
@@ -137,8 +157,11 @@ pub(super) fn recommendations(courses: &[Course], wallet: &Wallet, padding: &Pad
         number: wallet.links as f64,
         unit: "pairs of addresses",
         formula: "C(U + 30, 2) for U = 20 used addresses",
-    });
-    all.push(Recommendation {
+    }
+}
+
+fn pad(padding: &Padding) -> Recommendation {
+    Recommendation {
         id: Advice::Padding,
         text: format!(
             "Prefer servers that pad their answers (ElectrumX 1.18 and later). Who sees encrypted traffic go by learns \
@@ -151,6 +174,5 @@ pub(super) fn recommendations(courses: &[Course], wallet: &Wallet, padding: &Pad
         number: padding.leak_bits,
         unit: "bits",
         formula: "H(size class) unpadded − padded, over histories of 0 to 63 transactions",
-    });
-    all
+    }
 }

@@ -1,3 +1,5 @@
+//! Networks so small that it is plain who must learn what.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -153,6 +155,10 @@ fn one_seed_gives_one_course_and_advice_names_its_number() {
     assert!(own.text.contains(&format!("{:.1} operators", own.number)), "{own:?}");
     let none = Exposure::of(&snapshot, &pads, Play { wallets: 0, seed: 1 }).0;
     assert!(none.courses.is_empty());
+    let mut dead = snapshot;
+    dead.peers.iter_mut().for_each(|peer| peer.answers = false);
+    let advice = Exposure::of(&dead, &pads, Play { wallets: 8, seed: 1 }).0.recommendations;
+    assert!(advice.iter().all(|one| one.number >= 0.0), "{advice:?}");
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, num::NonZeroU16};
 
 use electrum::Transport;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use model::{Outcome, finding::Digest};
 
 use crate::notes::Visited;
@@ -49,16 +49,8 @@ pub struct Outage {
     pub evidence: Digest,
 }
 
-impl Outage {
-    /// How uncertain its beginning is.
-    #[must_use]
-    pub fn uncertainty(&self) -> SignedDuration {
-        self.first_down.duration_since(self.last_up)
-    }
-}
-
 impl Uptime {
-    /// Whether it answered the latest time, at any endpoint.
+    /// Whether the latest visit that can tell found it up.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.last_up.is_some() && self.outages.last().is_none_or(|outage| outage.first_up.is_some())
@@ -152,7 +144,6 @@ mod tests {
         let [outage] = uptime.outages[..] else { panic!("{:?}", uptime.outages) };
         assert_eq!((outage.last_up, outage.first_down, outage.last_down), (at(20), at(30), at(40)));
         assert_eq!((outage.first_up, outage.visits, uptime.up, uptime.down), (Some(at(50)), 2, 3, 2));
-        assert_eq!(outage.uncertainty(), SignedDuration::from_secs(10));
     }
 
     #[test]

@@ -14,7 +14,7 @@ const UNKNOWN: &str = "unknown";
 /// Longest value, in characters.
 const MAX_TEXT: usize = 80;
 
-/// What the network is made of. Every list is of servers that answered at their latest visit, the largest share first.
+/// What the network is made of. Every list is of servers that are reachable, the largest share first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Distributions {
     /// Implementations that they speak like.
@@ -44,7 +44,7 @@ pub struct Share {
     pub value: String,
     /// Servers that have it.
     pub servers: usize,
-    /// Share of all that answered, from 0 to 1.
+    /// Share of all that are reachable, from 0 to 1.
     pub share: f64,
 }
 
@@ -58,7 +58,7 @@ pub struct SharedKey {
 }
 
 impl Distributions {
-    /// Of the servers that answered at their latest visit.
+    /// Of the servers that are reachable.
     pub(super) fn of(survey: &Survey<'_>, assessments: &[Assessment], members: &[Member]) -> Self {
         let all = survey.servers.iter().zip(assessments).zip(members);
         let all: Vec<(&Server<'_>, &Assessment, &Member)> = all

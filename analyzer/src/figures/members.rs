@@ -9,7 +9,7 @@ use crate::{
     exposure::Bucket, features::timing::Latency, operators::Operators, server::Server, survey::Survey,
 };
 
-/// What a server counts, and as what. One that did not answer at its latest visit counts nothing.
+/// What a server counts, and as what. One that is not reachable counts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Member {
     /// What it is called by.

@@ -39,14 +39,20 @@ impl Identified {
 
 impl fmt::Display for Identified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.name;
-        match (&self.min, &self.max) {
-            (None, None) => write!(f, "{name}"),
-            (None, Some(max)) => write!(f, "{name} {max} or older"),
-            (Some(min), None) => write!(f, "{name} {min} or newer"),
-            (Some(min), Some(max)) if min == max => write!(f, "{name} {min}"),
-            (Some(min), Some(max)) => write!(f, "{name} {min}–{max}"),
-        }
+        f.write_str(&versions(&self.range()))
+    }
+}
+
+/// An implementation and the versions of it that fit, for readers.
+#[must_use]
+pub fn versions(found: &VersionRange) -> String {
+    let VersionRange { name, min, max } = found;
+    match (min.as_str(), max) {
+        ("0", None) => name.clone(),
+        ("0", Some(max)) => format!("{name} {max} or older"),
+        (min, None) => format!("{name} {min} or newer"),
+        (min, Some(max)) if min == max => format!("{name} {min}"),
+        (min, Some(max)) => format!("{name} {min}–{max}"),
     }
 }
 
@@ -214,5 +220,22 @@ impl Knowledge {
             }
         }
         families
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_read_well() {
+        let range = |min: &str, max: Option<&str>| {
+            versions(&VersionRange { name: "X".to_owned(), min: min.to_owned(), max: max.map(str::to_owned) })
+        };
+        assert_eq!(range("1.2", Some("1.2")), "X 1.2");
+        assert_eq!(range("1.2", Some("1.4")), "X 1.2–1.4");
+        assert_eq!(range("1.2", None), "X 1.2 or newer");
+        assert_eq!(range("0", Some("1.4")), "X 1.4 or older");
+        assert_eq!(range("0", None), "X");
     }
 }

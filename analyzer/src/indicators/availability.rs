@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use model::finding::{Indicator, Tier};
 
 use super::{Definition, Found};
-use crate::survey::Case;
+use crate::{survey::Case, text::plural};
 
 /// Visits, and the time they must span, before so few failures mean anything.
 const VISITS: u32 = 1_000;
@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 3,
         title: "is never down",
-        caveat: "commercial hosting is good; many honest servers are",
+        caveat: "Commercial hosting is good; many honest servers are never down.",
         find: never_down,
     },
     Definition {
@@ -26,8 +26,8 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 15,
         title: "fails together with servers elsewhere",
-        caveat: "networks fail as well, and machines restart at usual hours; outages in one region or autonomous system are \
-                 not counted, nor as many as chance explains",
+        caveat: "Networks fail as well, and machines restart at usual hours. Outages in one region or autonomous system are \
+                 not counted, nor as many as chance explains.",
         find: fails_together,
     },
 ];
@@ -43,7 +43,7 @@ fn never_down(case: &Case<'_, '_>) -> Option<Found> {
     // More than 99.99 %.
     let always = u64::from(down) * 10_000 < u64::from(up) + u64::from(down);
     (always && up >= VISITS && long >= SPAN).then(|| Found {
-        statement: format!("it answered {up} of {} visits", u64::from(up) + u64::from(down)),
+        statement: format!("It answered {up} of {} visits.", u64::from(up) + u64::from(down)),
         evidence: case.server().anchors(),
     })
 }
@@ -56,7 +56,8 @@ fn fails_together(case: &Case<'_, '_>) -> Option<Found> {
     let outages = case.server().dossiers().flat_map(|dossier| &dossier.uptime.outages);
     (often > 0).then(|| Found {
         statement: format!(
-            "at least {TOGETHER} of its outages began together with those of {often} others elsewhere"
+            "At least {TOGETHER} of its outages began together with those of {} elsewhere.",
+            plural(often, "other")
         ),
         evidence: outages.map(|outage| outage.evidence).collect(),
     })

@@ -3,7 +3,7 @@
 use model::finding::{Digest, Indicator, Tier};
 
 use super::{Definition, Found};
-use crate::survey::Case;
+use crate::{survey::Case, text::plural};
 
 /// Certificates of a series besides its own.
 const SERIES: usize = 2;
@@ -16,7 +16,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 10,
         title: "shares a private key with servers that do not say so",
-        caveat: "load balancers do, images with a key in them, and whoever forwards a port to somebody else's server",
+        caveat: "Load balancers do, images with a key in them, and whoever forwards a port to somebody else's server.",
         find: shared_key,
     },
     Definition {
@@ -24,8 +24,8 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 15,
         title: "shows a certificate of a series",
-        caveat: "one who sets up several servers makes their certificates with one tool; counted only among servers that \
-                 other evidence links",
+        caveat: "One who sets up several servers makes their certificates with one tool. Only servers that other evidence links \
+                 are counted.",
         find: series,
     },
     Definition {
@@ -33,7 +33,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 1,
         title: "shows a certificate of its own making, good for years",
-        caveat: "normal: most Electrum servers do",
+        caveat: "Normal: most Electrum servers do.",
         find: own_making,
     },
 ];
@@ -46,7 +46,8 @@ fn shared_key(case: &Case<'_, '_>) -> Option<Found> {
     let others = *case.survey.attribution.holders.get(case.place)?;
     (others > 0).then(|| Found {
         statement: format!(
-            "{others} other servers, to which it says no relation, proved to hold a key of its own"
+            "{}, to which it says no relation, proved to hold a key of its own.",
+            plural(others, "other server")
         ),
         evidence: certificates(case),
     })
@@ -56,8 +57,8 @@ fn series(case: &Case<'_, '_>) -> Option<Found> {
     let others = *case.survey.attribution.series.get(case.place)?;
     (others >= SERIES).then(|| Found {
         statement: format!(
-            "its certificate is one of a series: those of {others} other servers have its name but for the digits, and \
-             each was made within a minute of the next"
+            "Its certificate is one of a series: those of {others} other servers have its name but for the digits, and \
+             each was made within a minute of the next."
         ),
         evidence: certificates(case),
     })
@@ -67,7 +68,7 @@ fn own_making(case: &Case<'_, '_>) -> Option<Found> {
     let leaves = case.server().dossiers().filter_map(|dossier| dossier.tls.leaves.latest());
     let span = leaves.into_iter().find(|span| span.value.self_signed && span.value.days() > LONG)?;
     Some(Found {
-        statement: format!("its certificate is signed by itself and good for {} days", span.value.days()),
+        statement: format!("Its certificate is signed by itself and good for {} days.", span.value.days()),
         evidence: vec![span.evidence],
     })
 }

@@ -15,7 +15,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 10,
         title: "behaves like no other of its software",
-        caveat: "rare versions and unusual settings do as well; one in twenty of those named is expected to be chance",
+        caveat: "Rare versions and unusual settings do as well; one in twenty of those named is expected to be chance.",
         find: outlier,
     },
     Definition {
@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 20,
         title: "belongs to a large group that does not say that it is one",
-        caveat: "who runs many servers may mean well; the evidence is consistent with their being run together",
+        caveat: "Who runs many servers may mean well; the evidence is consistent with their being run together.",
         find: large_group,
     },
 ];
@@ -32,8 +32,8 @@ fn outlier(case: &Case<'_, '_>) -> Option<Found> {
     let outlier = case.survey.behaviour.outliers.get(case.place)?.as_ref()?;
     Some(Found {
         statement: format!(
-            "it differs from its nearest neighbours among {} servers that call themselves {} in {:.0} % of what was \
-             asked",
+            "It differs from its nearest neighbours among {} servers that call themselves {} in {:.0} % of what was \
+             asked.",
             outlier.compared,
             electrum::text::printable(&outlier.stratum, 40),
             outlier.distance * 100.0
@@ -50,8 +50,8 @@ fn large_group(case: &Case<'_, '_>) -> Option<Found> {
         group.evidence.iter().take(3).map(|evidence| evidence.kind.to_string()).collect();
     (large && !group.declared).then(|| Found {
         statement: format!(
-            "it is consistent with being one of {size} servers out of {all} that are run together and do not say so \
-             ({})",
+            "It is consistent with being one of {size} servers out of {all} that are run together and do not say so \
+             ({}).",
             kinds.join(", ")
         ),
         evidence: case.server().anchors(),

@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 20,
         title: "names only its own kind",
-        caveat: "a list can be configured by hand; an empty one, or one of itself alone, is not meant",
+        caveat: "A list can be configured by hand; an empty one, or one of itself alone, is not meant.",
         find: own_kind,
     },
     Definition {
@@ -26,7 +26,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 5,
         title: "names peers that nobody else names",
-        caveat: "lists are stale for hours, and new servers are known to few",
+        caveat: "Lists are stale for hours, and new servers are known to few.",
         find: unknown_peers,
     },
 ];
@@ -47,8 +47,8 @@ fn own_kind(case: &Case<'_, '_>) -> Option<Found> {
     let many = others >= 3 && others * 2 >= named.servers.len();
     (confined && named.servers.len() > 1 && many).then(|| Found {
         statement: format!(
-            "the {} servers that it names are all linked to it or in its own network, while others name at least \
-             {others} more",
+            "The {} servers that it names are all linked to it or in its own network, while others name at least \
+             {others} more.",
             named.servers.len()
         ),
         evidence: vec![named.evidence],
@@ -60,7 +60,7 @@ fn unknown_peers(case: &Case<'_, '_>) -> Option<Found> {
     let named = gossip.named.get(case.place)?.as_ref()?;
     let all = named.servers.len() + named.strangers;
     (gossip.lists > LISTS && named.alone >= ALONE && named.alone * ALONE_ONE_IN >= all).then(|| Found {
-        statement: format!("{} of the {all} servers that it names are named by nobody else", named.alone),
+        statement: format!("{} of the {all} servers that it names are named by nobody else.", named.alone),
         evidence: vec![named.evidence],
     })
 }

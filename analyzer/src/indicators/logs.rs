@@ -10,7 +10,7 @@ pub(super) const TABLE: &[Definition] = &[Definition {
     tier: Tier::Soft,
     weight: 5,
     title: "somebody opened a page whose address this server alone was told",
-    caveat: "Administrators are curious, and may look up who visits them",
+    caveat: "Administrators are curious, and may look up who visits them.",
     find: opened,
 }];
 

@@ -14,6 +14,7 @@ use crate::{
         tls::Leaf,
     },
     survey::Case,
+    text::plural,
 };
 
 /// Moves of a name that are many, and names at one place that are.
@@ -28,7 +29,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 5,
         title: "changes its address or its names often",
-        caveat: "homes do whose address changes",
+        caveat: "Homes do whose address changes.",
         find: churn,
     },
     Definition {
@@ -36,7 +37,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 4,
         title: "shows a new certificate of its own making, under a name that could be anybody's",
-        caveat: "every server was new once, and old ones renew; how old the domain is was not looked up",
+        caveat: "Every server was new once, and old ones renew; how old the domain is was not looked up.",
         find: generic,
     },
     Definition {
@@ -44,8 +45,8 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Medium,
         weight: 20,
         title: "looks like another server under the same name",
-        caveat: "an operator who moves and installs anew looks the same, and so does a name that was led from one of his \
-                 machines to another",
+        caveat: "An operator who moves and installs anew looks the same, and so does a name that was led from one of his \
+                 machines to another.",
         find: taken_over,
     },
     Definition {
@@ -53,7 +54,7 @@ pub(super) const TABLE: &[Definition] = &[
         tier: Tier::Soft,
         weight: 1,
         title: "declares a private address",
-        caveat: "Fulcrum and electrs do by default",
+        caveat: "Fulcrum and electrs do by default.",
         find: private,
     },
 ];
@@ -67,7 +68,7 @@ fn churn(case: &Case<'_, '_>) -> Option<Found> {
     if let Some((host, dossier)) = moved {
         let addresses = &dossier.place.addresses;
         return Some(Found {
-            statement: format!("{host} led to other addresses {} times", addresses.changes()),
+            statement: format!("The name {host} led to other addresses {} times.", addresses.changes()),
             evidence: addresses.iter().map(|span| span.evidence).collect(),
         });
     }
@@ -75,7 +76,7 @@ fn churn(case: &Case<'_, '_>) -> Option<Found> {
     let evidence: Vec<Digest> =
         names.filter_map(|(_, dossier)| Some(dossier.place.addresses.latest()?.evidence)).collect();
     (evidence.len() >= NAMES).then(|| Found {
-        statement: format!("{} names lead to the same address and port", evidence.len()),
+        statement: format!("{} names lead to the same address and port.", evidence.len()),
         evidence,
     })
 }
@@ -87,8 +88,9 @@ fn generic(case: &Case<'_, '_>) -> Option<Found> {
         let young = oldest.value.self_signed && (0..YOUNG).contains(&age);
         young.then(|| Found {
             statement: format!(
-                "{host} is made of words that everybody uses, and its first certificate was {} days old when it was seen",
-                age / 86_400
+                "The name {host} is made of words that everybody uses, and its first certificate was {} old when it was \
+                 seen.",
+                plural(age / 86_400, "day")
             ),
             evidence: vec![oldest.evidence],
         })
@@ -117,7 +119,7 @@ fn taken_over(case: &Case<'_, '_>) -> Option<Found> {
         })?;
         Some(Found {
             statement: format!(
-                "{host} has had another address, another key and other software since {}",
+                "The name {host} has had another address, another key and other software since {}.",
                 at_once.by
             ),
             evidence: at_once.evidence.to_vec(),
@@ -153,7 +155,7 @@ fn private(case: &Case<'_, '_>) -> Option<Found> {
         let span = dossier.identity.declared.latest()?;
         let address = span.value.private(host)?;
         Some(Found {
-            statement: format!("its features declare the private address {address}"),
+            statement: format!("Its features declare the private address {address}."),
             evidence: vec![span.evidence],
         })
     })

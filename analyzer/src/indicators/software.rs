@@ -3,7 +3,7 @@
 use model::finding::{Digest, Indicator, Tier};
 
 use super::{Definition, Found};
-use crate::survey::Case;
+use crate::{identify::Fit, survey::Case, text::plural};
 
 /// How surely another implementation must be named before the claim is doubted.
 const SURE: f64 = 0.9;
@@ -52,11 +52,11 @@ fn another_version(case: &Case<'_, '_>) -> Option<Found> {
     let fit = case.speech().fit.filter(crate::identify::Fit::is_contradicted)?;
     Some(Found {
         statement: format!(
-            "It calls itself {}. {} habits of writing and {} answers are not those of that version, {} observations are.",
+            "It calls itself {}. {} of writing and {} are not those of that version, {}.",
             claimed(case),
-            fit.grammar,
-            fit.answers,
-            fit.explained
+            plural(fit.grammar, "habit"),
+            plural(fit.answers, "answer"),
+            explained(fit)
         ),
         evidence: witnesses(case),
     })
@@ -66,13 +66,18 @@ fn odd_answers(case: &Case<'_, '_>) -> Option<Found> {
     let fit = case.speech().fit.filter(|fit| !fit.is_contradicted() && fit.answers > 1)?;
     Some(Found {
         statement: format!(
-            "{} of its answers are not those of {}, {} observations are.",
+            "{} of its answers are not those of {}, {}.",
             fit.answers,
             claimed(case),
-            fit.explained
+            explained(fit)
         ),
         evidence: witnesses(case),
     })
+}
+
+fn explained(fit: Fit) -> String {
+    let are = if fit.explained == 1 { "is" } else { "are" };
+    format!("{} {are}", plural(fit.explained, "observation"))
 }
 
 fn claimed<'s>(case: &Case<'s, '_>) -> &'s str {
@@ -89,7 +94,7 @@ mod tests {
     use super::*;
     use crate::{
         attribution::Context,
-        identify::{Fit, Identified},
+        identify::Identified,
         server::join,
         software::{Claim, Speech},
         survey::Survey,

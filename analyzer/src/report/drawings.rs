@@ -8,13 +8,14 @@ use super::{
     figure::{Figure, Table},
     map::map,
     software,
-    words::{percent, plural},
+    words::percent,
     world,
 };
 use crate::{
     analysis::Analysis,
     exposure::Course,
     figures::{Dimension, Share, Weighting},
+    text::plural,
 };
 
 /// Bars of a list; the page's table of the same has them all.
@@ -138,7 +139,7 @@ fn shares(name: &str, title: &str, what: &str, shares: &[Share]) -> Result<Figur
         .collect();
     let more = shares.len().saturating_sub(MOST_BARS);
     let rest = if more > 0 { format!(" The table has {more} more.") } else { String::new() };
-    let description = format!("How many of the servers that answered have each {what}.{rest}");
+    let description = format!("How many of the servers that are up have each {what}.{rest}");
     Ok(Figure::new(name, title, description, bars(&drawn)?, table_of("Value", shares)))
 }
 
@@ -175,7 +176,7 @@ fn operators(analysis: &Analysis) -> Result<Figure, askama::Error> {
     });
     let head = ["Operator", "Chance to be chosen", "Share of the hosts", "Share of the neighbourhoods"];
     let description =
-        "The ten operators that Electrum is most likely to ask about a wallet, as far as the evidence \
+        "The operators that Electrum is most likely to ask about a wallet, ten at the most, as far as the evidence \
                        tells servers of one operator from servers of several."
             .to_owned();
     Ok(Figure::new("operators", "Largest operators", description, bars(&drawn)?, Table::new(head, rows)))

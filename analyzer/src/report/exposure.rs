@@ -24,12 +24,23 @@ fn client(client: Client) -> &'static str {
 pub(super) fn name_of_course(course: &Course) -> (String, String) {
     let Setting { client: program, switching, .. } = course.setting;
     let name = client(program);
-    let (suffix, title) = if switching > 0.0 {
-        ("-switching", format!("{name}, losing its server in {} of its sessions", percent(switching)))
+    let title = if switching > 0.0 {
+        format!("{name}, losing its server in {} of its sessions", percent(switching))
     } else {
-        ("", format!("{name}, keeping its server all session"))
+        format!("{name}, keeping its server all session")
     };
-    (format!("exposure-{}{suffix}", name.to_lowercase()), title)
+    (file(program, switching > 0.0), title)
+}
+
+fn file(program: Client, switches: bool) -> String {
+    let suffix = if switches { "-switching" } else { "" };
+    format!("exposure-{}{suffix}", client(program).to_lowercase())
+}
+
+/// The names that files of courses can have.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let clients = [Client::Electrum, Client::Sparrow, Client::BlueWallet];
+    clients.into_iter().flat_map(|program| [false, true].map(|switches| file(program, switches)))
 }
 
 fn own(own: Own) -> &'static str {

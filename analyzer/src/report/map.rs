@@ -9,9 +9,9 @@ use model::{Assessment, assessment::Level};
 use super::{
     charts::Shapes,
     figure::{Figure, Table},
-    words::plural,
     world::{self, Country, HEIGHT, Point, WIDTH},
 };
+use crate::text::plural;
 
 /// The angle at which sunflowers set their seeds.
 const GOLDEN: f64 = PI * (3.0 - 2.236_067_977_499_79);
@@ -19,6 +19,8 @@ const GOLDEN: f64 = PI * (3.0 - 2.236_067_977_499_79);
 const ROUNDS: usize = 300;
 /// Servers that a country must have to be named on the map.
 const NAMED: usize = 3;
+/// What dots differ by. To whoever sees colours alike the table says the same.
+const LEVELS: [Level; 4] = [Level::Clear, Level::Notable, Level::Suspicious, Level::Dishonest];
 /// How wide a character of a name is on the map, and how high it is.
 const CHARACTER: [f64; 2] = [5.9, 11.0];
 
@@ -71,20 +73,23 @@ pub(super) fn map(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
     let mut rows = Vec::new();
     for ((country, mut levels), (centre, radius)) in known.into_iter().zip(circles) {
         levels.sort_unstable_by(|one, other| other.cmp(one));
-        let suspects = levels.iter().filter(|level| **level >= Level::Suspicious).count();
-        let title = format!("{}: {}, {suspects} suspicious", country.name, plural(levels.len(), "server"));
+        let count = |level| levels.iter().filter(|of| **of == level).count().to_string();
+        let [clear, notable, suspicious, dishonest] = LEVELS.map(count);
+        let servers = plural(levels.len(), "server");
+        let title = format!("{}: {servers}, {suspicious} suspicious, {dishonest} dishonest", country.name);
         let dots = levels.iter().enumerate().map(|(number, level)| {
             let (distance, angle) = (seed * (number as f64 + 0.5).sqrt(), number as f64 * GOLDEN);
             let dot = Point { x: centre.x + distance * angle.cos(), y: centre.y + distance * angle.sin() };
             (dot, level.name())
         });
         let dots = dots.collect();
-        rows.push([country.name.to_owned(), levels.len().to_string(), suspects.to_string()]);
+        let all = levels.len().to_string();
+        rows.push([country.name.to_owned(), all, clear, notable, suspicious, dishonest]);
         let name = if levels.len() < NAMED { None } else { name(country.name, centre, radius, &mut taken) };
         spots.push(Spot { title, name, centre, radius, dots });
     }
-    let levels = [Level::Clear, Level::Notable, Level::Suspicious, Level::Dishonest].map(Level::name);
-    let legend = levels.into_iter().zip([340.0, 362.0, 384.0, 406.0]).map(|(name, y)| Legend { y, name });
+    let heights = [340.0, 362.0, 384.0, 406.0];
+    let legend = LEVELS.into_iter().zip(heights).map(|(level, y)| Legend { y, name: level.name() });
     let drawn = Drawn { land: world::land(), spots, size: seed * 0.74, levels: legend.collect() };
     let rest = match assessments.len() - placed {
         0 => String::new(),
@@ -95,7 +100,7 @@ pub(super) fn map(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
         plural(placed, "server")
     );
     let shapes = Shapes { size: [WIDTH, HEIGHT], markup: drawn.render()? };
-    let table = Table::new(["Country", "Servers", "Suspicious or dishonest"], rows);
+    let table = Table::new(["Country", "Servers", "Clear", "Notable", "Suspicious", "Dishonest"], rows);
     Ok(Figure::new("map", "Where the servers are", description, shapes, table))
 }
 

@@ -3,7 +3,7 @@
 use electrum::text::printable;
 use model::assessment::{Group, GroupEvidence};
 
-use super::words::plural;
+use crate::text::plural;
 
 /// Groups that are shown; groups.json has all.
 const MOST: usize = 40;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use electrum::text::printable;
 use model::{Assessment, Finding, finding::Indicator};
 
-use super::{software::version, words::percent, world};
+use super::{words::percent, world};
 use crate::{
     analysis::Analysis,
+    identify::versions,
     indicators::{Definition, catalogue},
     tables::servers::Row,
 };
@@ -76,7 +77,7 @@ fn line(row: &Row<'_>) -> Line {
             .and_then(|address| address.organisation.as_deref())
             .map_or_else(String::new, |name| printable(name, LONGEST)),
         reachable: row.assessment.reachable,
-        software: identified.map_or_else(|| "unknown".to_owned(), version),
+        software: identified.map_or_else(|| "unknown".to_owned(), versions),
         implementation: identified.map_or_else(|| "unknown".to_owned(), |found| found.name.clone()),
         claimed: implementation
             .claimed
@@ -87,7 +88,7 @@ fn line(row: &Row<'_>) -> Line {
         operator: row.assessment.group.as_ref().map_or_else(String::new, |group| group.id.clone()),
         uptime: row.member.availability.map(|share| (share, percent(share))),
         latency: row.member.latency_ms.map(|latency| (latency, format!("{latency:.0} ms"))),
-        findings: row.assessment.findings.iter().map(shown).collect(),
+        findings: row.assessment.findings.iter().map(|finding| shown(row, finding)).collect(),
         signs: row
             .assessment
             .signs
@@ -97,11 +98,11 @@ fn line(row: &Row<'_>) -> Line {
     }
 }
 
-fn shown(finding: &Finding) -> Shown {
+fn shown(row: &Row<'_>, finding: &Finding) -> Shown {
     Shown {
         indicator: finding.indicator,
         tier: finding.tier.name(),
-        statement: printable(&finding.statement, LONGEST_STATEMENT),
+        statement: printable(&row.discreet(&finding.statement), LONGEST_STATEMENT),
         digest: finding.evidence.first().map(ToString::to_string).unwrap_or_default(),
         more: finding.evidence.len().saturating_sub(1),
     }

@@ -7,9 +7,8 @@ use model::{Assessment, assessment::VersionRange};
 use super::{
     charts::{Bar, bars},
     figure::{Figure, Table},
-    words::plural,
 };
-use crate::software::Claim;
+use crate::{identify::versions, software::Claim, text::plural};
 
 /// Rows of the table: who claims something else each time shall not fill the page.
 const MOST_ROWS: usize = 60;
@@ -22,18 +21,6 @@ fn fits(assessment: &Assessment, found: &VersionRange) -> bool {
     claim.is_some_and(|claim| claim.name == found.name)
 }
 
-/// A range of versions for readers.
-pub(super) fn version(found: &VersionRange) -> String {
-    let VersionRange { name, min, max } = found;
-    match (min.as_str(), max) {
-        (min, Some(max)) if min == max => format!("{name} {min}"),
-        ("0", None) => name.clone(),
-        ("0", Some(max)) => format!("{name} up to {max}"),
-        (min, Some(max)) => format!("{name} {min} to {max}"),
-        (min, None) => format!("{name} {min} or newer"),
-    }
-}
-
 /// Implementations by how many servers speak like them, and how many of these say so.
 pub(super) fn figure_of(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
     let mut implementations: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
@@ -42,7 +29,7 @@ pub(super) fn figure_of(assessments: &[Assessment]) -> Result<Figure, askama::Er
         let implementation = &assessment.implementation;
         let claimed = implementation.claimed.as_deref().unwrap_or("nothing");
         let (name, speaks, honest) = match &implementation.identified {
-            Some(found) => (found.name.as_str(), version(found), fits(assessment, found)),
+            Some(found) => (found.name.as_str(), versions(found), fits(assessment, found)),
             None => (UNKNOWN, UNKNOWN.to_owned(), false),
         };
         implementations.entry(name).or_default()[usize::from(!honest)] += 1;
@@ -73,21 +60,4 @@ pub(super) fn figure_of(assessments: &[Assessment]) -> Result<Figure, askama::Er
         plural(assessments.len(), "server")
     );
     Ok(Figure::new("software", "Software, by its fingerprint", description, bars(&drawn)?, table))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_read_well() {
-        let range = |min: &str, max: Option<&str>| {
-            version(&VersionRange { name: "X".to_owned(), min: min.to_owned(), max: max.map(str::to_owned) })
-        };
-        assert_eq!(range("1.2", Some("1.2")), "X 1.2");
-        assert_eq!(range("1.2", Some("1.4")), "X 1.2 to 1.4");
-        assert_eq!(range("1.2", None), "X 1.2 or newer");
-        assert_eq!(range("0", Some("1.4")), "X up to 1.4");
-        assert_eq!(range("0", None), "X");
-    }
 }

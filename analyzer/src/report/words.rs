@@ -2,10 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-/// `1 server`, `2 servers`.
-pub(super) fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
-}
+use crate::text::plural;
 
 /// [`plural`] for templates, which hand over references.
 pub(super) fn counted(count: &usize, word: &str) -> String {
@@ -33,7 +30,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([plural(1, "server"), plural(0, "group")], ["1 server", "0 groups"]);
         assert_eq!([0.0, 0.0123, 0.5, 0.996, 1.0].map(percent), ["0 %", "1.2 %", "50 %", "99.6 %", "100 %"]);
         assert_eq!(day(crate::testing::at(0)), "1 January 2026");
     }

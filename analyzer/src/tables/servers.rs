@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use electrum::Endpoint;
 use model::{
     Assessment,
     assessment::{Address, TlsSummary, VersionRange},
@@ -49,7 +50,7 @@ impl<'a> Row<'a> {
             name: "group_posterior",
             value: Value::Number(|row| Some(row.assessment.group.as_ref()?.posterior)),
         },
-        Column { name: "endpoints", value: Value::Text(|row| joined(&row.assessment.endpoints)) },
+        Column { name: "endpoints", value: Value::Text(|row| joined(row.endpoints())) },
         Column {
             name: "addresses",
             value: Value::Text(|row| {
@@ -98,11 +99,22 @@ impl<'a> Row<'a> {
         self.assessment.tls.as_ref()
     }
 
-    /// An address as strangers are shown it: of a home only the network, unless it is by this address that the server is
+    /// Where it was visited, without addresses that strangers are not shown.
+    fn endpoints(&self) -> impl Iterator<Item = &'a Endpoint> {
+        let endpoints = self.assessment.endpoints.iter();
+        endpoints.filter(move |endpoint| endpoint.host.address().is_none_or(|ip| self.is_shown(ip)))
+    }
+
+    /// Whether strangers are shown an address whole: that of a home only if it is by this address that the server is
     /// listed.
+    fn is_shown(&self, ip: IpAddr) -> bool {
+        !self.measures.residential || self.assessment.server == ip.to_string()
+    }
+
+    /// An address as strangers are shown it: only the network where they are not shown all of it.
     #[must_use]
     pub fn shown(&self, ip: IpAddr) -> String {
-        if !self.measures.residential || self.assessment.server == ip.to_string() {
+        if self.is_shown(ip) {
             return ip.to_string();
         }
         match ip {
@@ -116,9 +128,75 @@ impl<'a> Row<'a> {
             }
         }
     }
+
+    /// A statement as strangers are shown it: a host in it may be an address.
+    #[must_use]
+    pub fn discreet(&self, statement: &str) -> String {
+        let shown = |word: &str| word.parse().map_or_else(|_| word.to_owned(), |ip| self.shown(ip));
+        statement.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A list in one text.
 fn joined<T: ToString>(words: impl IntoIterator<Item = T>) -> Option<String> {
     Some(words.into_iter().map(|word| word.to_string()).collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use electrum::Network;
+    use model::Visit;
+
+    use super::*;
+    use crate::{
+        assess::assess,
+        attribution::Context,
+        server::join,
+        signs::Signs,
+        survey::Survey,
+        tables::csv,
+        testing::{answers, dossiers, knowledge},
+    };
+
+    /// A server at one address, as its row has it after visits to these.
+    fn row(endpoints: &[&str], pointer: &str, read: impl Fn(Row<'_>)) {
+        let visit = |endpoint: &&str| -> Visit {
+            let mut visit = answers(endpoint, 0, &[("H1", r#"["ElectrumX 1.20.0","1.4"]"#)]);
+            visit.resolution.addresses = ["203.0.113.5".parse().expect("an address")].into();
+            visit.resolution.pointer = Some(pointer.to_owned());
+            visit.peer = "203.0.113.5:50002".parse().ok();
+            visit
+        };
+        let dossiers = dossiers(&endpoints.iter().map(visit).collect::<Vec<_>>());
+        let context = Context { previous: &[], system: &|_| None };
+        let survey = Survey::of(Network::Regtest, join(&dossiers), &knowledge(), &context);
+        let place = |ip| Address { ip, asn: None, organisation: None, country: None };
+        let assessments = assess(&survey, place, &Signs::embedded().expect("signs"));
+        let [assessment] = &assessments[..] else { panic!("{assessments:?}") };
+        let (member, measures) = (Member::default(), Measures::of(&survey.servers[0]));
+        read(Row { assessment, member: &member, measures: &measures });
+    }
+
+    #[test]
+    fn the_address_of_a_home_behind_a_name_is_shown_nowhere() {
+        const NAMED: [&str; 2] = ["ssl://a.example:50002", "ssl://203.0.113.5:50002"];
+        let text = |row: Row<'_>| String::from_utf8(csv(&Row::COLUMNS, &[row]).expect("writes"));
+        row(&NAMED, "dsl-5.example", |row| {
+            let text = text(row).expect("text");
+            assert!(text.contains("ssl://a.example:50002,203.0.113.0/24,true"), "{text}");
+            assert!(!text.contains("203.0.113.5"), "{text}");
+            assert_eq!(row.discreet("At 203.0.113.5 it is."), "At 203.0.113.0/24 it is.");
+        });
+        row(&NAMED, "vps5.example", |row| {
+            let text = text(row).expect("text");
+            assert!(
+                text.contains("ssl://203.0.113.5:50002") && text.contains(",203.0.113.5,false"),
+                "{text}"
+            );
+        });
+        row(&NAMED[1..], "dsl-5.example", |row| {
+            let text = text(row).expect("text");
+            assert!(text.contains("ssl://203.0.113.5:50002,203.0.113.5,true"), "{text}");
+        });
+    }
 }

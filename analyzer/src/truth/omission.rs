@@ -15,6 +15,7 @@ use crate::{
     dossier::Dossier,
     features::claims::{Claims, Said, Told, Variants},
     proof::Subject,
+    text::plural,
 };
 
 /// Fewest answers in a row that leave a transaction out.
@@ -112,7 +113,7 @@ fn missing(script: ScriptHash, agreed: &[Agreed], told: &Variants<Told>) -> Opti
     let (Agreed { txid, height, voices, witnesses }, (times, shown)) = missing.next()?;
     let more = match missing.count() {
         0 => String::new(),
-        more => format!(", nor {more} others"),
+        more => format!(", nor {}", plural(more, "other")),
     };
     Some(Contradiction {
         indicator: Indicator::new(5),
@@ -124,13 +125,15 @@ fn missing(script: ScriptHash, agreed: &[Agreed], told: &Variants<Told>) -> Opti
     })
 }
 
+/// Whether a history has a transaction: who has it at another height does not leave it out.
+pub(super) fn lists(lines: &[(Txid, u32)], txid: Txid) -> bool {
+    lines.binary_search_by_key(&txid, |(txid, _)| *txid).is_ok()
+}
+
 /// How often in a row, up to the latest, a transaction was left out that was buried, and the exchanges that show it.
 fn left_out(told: &Variants<Told>, txid: Txid, height: u32) -> Option<(u32, Vec<Digest>)> {
-    let lists = |said: &Said<Told>| {
-        let place = said.what.lines.binary_search_by_key(&txid, |(txid, _)| *txid);
-        place.is_ok() || said.what.floor < height
-    };
-    let without: Vec<_> = told.newest_first().take_while(|said| !lists(said)).collect();
+    let leaves_out = |said: &&Said<Told>| !lists(&said.what.lines, txid) && said.what.floor >= height;
+    let without: Vec<_> = told.newest_first().take_while(leaves_out).collect();
     let times = without.iter().map(|said| said.times).fold(0, u32::saturating_add);
     (times >= TIMES).then(|| (times, without.iter().flat_map(|said| said.evidence()).take(4).collect()))
 }

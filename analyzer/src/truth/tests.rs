@@ -436,6 +436,7 @@ fn statements_are_joined_and_bounded() {
     assert_eq!(found(0), None);
     assert_eq!(found(1), Some(("Lie 1.".to_owned(), 2)));
     assert_eq!(found(3), Some(("Lie 1. Lie 2. Lie 3.".to_owned(), 4)));
+    assert_eq!(found(4), Some(("Lie 1. Lie 2. Lie 3. So 1 more time.".to_owned(), 5)));
     assert_eq!(found(90), Some(("Lie 1. Lie 2. Lie 3. So 87 more times.".to_owned(), MOST_EVIDENCE)));
     assert_eq!(truth(3).found(Indicator::new(5)), None);
 }

@@ -11,11 +11,17 @@ use electrum::{
 use jiff::Timestamp;
 use model::{Visit, finding::Digest};
 
-use super::{Pool, chain::Chain, omission::Histories, outputs::worth};
+use super::{
+    Pool,
+    chain::Chain,
+    omission::{Histories, lists},
+    outputs::worth,
+};
 use crate::{
     features::claims::{self, Claims, History},
     proof::{self, Proof, Shown, Step, Subject, Witness},
     reading::{Reading, Turn},
+    text::plural,
 };
 
 #[cfg(test)]
@@ -179,12 +185,11 @@ fn values<'v>(turn: &Turn<'v>, pool: &Pool<'_>) -> Vec<Proof<'v>> {
 fn history<'v>(turn: &Turn<'v>, floor: u32, histories: &Histories) -> Option<Proof<'v>> {
     let History { script, lines, .. } = History::of(turn, floor)?;
     let due = histories.agreed(script).iter().filter(|line| line.height <= floor);
-    let (listed, left_out): (Vec<_>, Vec<_>) =
-        due.partition(|line| lines.binary_search(&(line.txid, line.height)).is_ok());
+    let (listed, left_out): (Vec<_>, Vec<_>) = due.partition(|line| lists(&lines, line.txid));
     let what = "the history lists what a quorum of neighbourhoods lists";
     let all = Step {
         what: what.into(),
-        expected: Shown::Words(format!("{} transactions", listed.len() + left_out.len()).into()),
+        expected: Shown::Words(plural(listed.len() + left_out.len(), "transaction").into()),
         found: Shown::Words(format!("{} of them", listed.len()).into()),
         holds: left_out.is_empty(),
     };

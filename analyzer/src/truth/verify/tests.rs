@@ -89,9 +89,9 @@ fn a_stranger_can_replay_what_an_exchange_rests_on() {
 #[test]
 fn what_is_left_out_of_a_long_history_is_named() {
     let world = World::new();
-    let history = |count: u8| {
+    let history_at = |height: u32, count: u8| {
         let lines = (1..=count)
-            .map(|number| json!({"tx_hash": Txid::from_byte_array([number; 32]), "height": HEIGHT}));
+            .map(|number| json!({"tx_hash": Txid::from_byte_array([number; 32]), "height": height}));
         let mut exchanges = world.honest();
         exchanges.retain(|exchange| exchange.probe != "S4");
         let lines: Vec<_> = lines.collect();
@@ -103,17 +103,18 @@ fn what_is_left_out_of_a_long_history_is_named() {
         ));
         exchanges
     };
-    let beside = |count| -> Vec<Visit> {
-        [deep(SUSPECT, history(count))].into_iter().chain(hosts(5, || history(99))).collect()
-    };
-    let steps = |count| {
-        let visits = beside(count);
+    let steps_at = |height, count| {
+        let others = hosts(5, || history_at(HEIGHT, 99));
+        let visits: Vec<Visit> =
+            [deep(SUSPECT, history_at(height, count))].into_iter().chain(others).collect();
         let verification = replayed(&visits, 0, "get_history", 0);
         let shown = |step: &Step| (step.holds, step.expected.to_string(), step.found.to_string());
         (verification.verdict(), verification.proofs[0].steps.iter().map(shown).collect::<Vec<_>>())
     };
+    let steps = |count| steps_at(HEIGHT, count);
     let all = |holds, listed: &str| (holds, "99 transactions".to_owned(), format!("{listed} of them"));
     assert_eq!(steps(99), (Verdict::Holds, vec![all(true, "99")]));
+    assert_eq!(steps_at(HEIGHT - 1, 99), steps(99), "at another height is not left out");
     let named = format!("{} at height {HEIGHT}, as in 5 neighbourhoods", Txid::from_byte_array([99; 32]));
     let without_the_last = vec![all(false, "98"), (false, named, "not listed".to_owned())];
     assert_eq!(steps(98), (Verdict::Outvoted, without_the_last));
