@@ -1,7 +1,5 @@
 //! The one place that writes to the terminal.
 
-#![expect(clippy::print_stderr, reason = "this is where it happens")]
-
 use std::io::{self, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets::NOTHING};
@@ -31,7 +29,7 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
 
 /// Says what went wrong, in one line.
 pub(crate) fn complaint(error: &anyhow::Error) {
-    eprintln!("kubectl observatory: {error:#}");
+    let _ = writeln!(io::stderr(), "kubectl observatory: {error:#}");
 }
 
 /// A table as kubectl prints them: no lines, headings in capitals.

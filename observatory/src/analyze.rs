@@ -13,6 +13,7 @@ use analyzer::{
     figures::DRAWS,
     folder::{Folder, FolderError},
     notes,
+    text::plural,
 };
 use clap::{Args, ValueEnum};
 use electrum::Network;
@@ -25,9 +26,9 @@ use crate::output::{self, Usage};
 /// Conclude from an archive who belongs together and what is held against whom.
 ///
 /// Nobody is contacted. DIR gets index.html (the report, one page for readers), assessments.json (each server with its
-/// findings and the digests they rest on), groups.json (servers that the evidence links), summary.json, tables of servers
-/// and visits as CSV and Parquet, the map and the figures (docs/data.md). Where DIR holds the groups of an earlier analysis,
-/// groups keep their names.
+/// findings and the digests they rest on), groups.json (servers that the evidence links), summary.json, servers.csv,
+/// servers.parquet and visits.parquet, the map and the figures (docs/data.md). Where DIR holds the groups of an earlier
+/// analysis, groups keep their names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   observatory analyze --archive archive --out report
@@ -46,7 +47,7 @@ pub(crate) struct Arguments {
     /// Decides what is left to chance: which wallets are played, and which partitions are drawn for the intervals
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Wallets that are played for each way to use one: chance moves the curves of exposure by half a percent or so
+    /// Wallets that are played for each way to use one; of 4,000, chance moves the curves of exposure by a percent or less
     #[arg(long, value_name = "N", default_value_t = WALLETS)]
     wallets: usize,
     /// What is done with the notes that are kept beside visits, and spare an analysis the reading of them
@@ -80,7 +81,7 @@ pub(crate) struct Evidence {
     /// The log of the server whose page `scan --canary` told of: who opened it is a soft finding (I30)
     #[arg(long, value_name = "FILE")]
     pub(crate) canary_log: Vec<PathBuf>,
-    /// Only the days that lie so far back from the latest visit: 720h
+    /// Only the days that lie no further back than this from the archive's latest, of whatever network: 720h
     #[arg(long, value_name = "DURATION")]
     pub(crate) window: Option<SignedDuration>,
 }
@@ -111,7 +112,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })?;
     if arguments.notes == Notes::Keep {
         let files = evidence.basis().note().await?;
-        output::note(&format!("Notes were made for {files} files of visits."));
+        output::note(&format!("Notes were made for {} of visits.", plural(files, "file")));
     }
     let play = Play { wallets: arguments.wallets, seed: arguments.seed };
     let done = evidence.basis().report(&folder, (play, DRAWS), spoilt).await;

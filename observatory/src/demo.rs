@@ -1,12 +1,21 @@
 //! `observatory demo`: a simulated network, a scan of it, and what follows from that, in one process.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
-use anyhow::Context as _;
 use clap::Args;
 use simulator::world::files;
 
-use crate::{analyze, output, scan, scope::Scope, simulate::Simulated};
+use crate::{
+    analyze,
+    output::{self, Usage},
+    scan,
+    scope::Scope,
+    simulate::Simulated,
+};
 
 /// Servers of a demonstration, unless it is told otherwise: one of each kind, and a table that fits a screen or two.
 const SERVERS: usize = 60;
@@ -31,18 +40,27 @@ pub(crate) struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// [`output::Usage`] for a scenario that is none; else what kept it from being served or scanned.
+/// [`Usage`] for a scenario that is none, and where another network was scanned before; else what kept it from being
+/// served or scanned.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
     let servers = arguments.network.servers.or(Some(SERVERS));
     let network = Simulated { servers, ..arguments.network };
     let world = Arc::new(network.world()?);
+    let archive = arguments.out.join("archive");
+    // What would follow from visits to two networks is true of neither.
+    if archive.exists() && !is_of(&arguments.out, &files::truth(&world)?) {
+        let out = arguments.out.display();
+        return Err(Usage(format!(
+            "--out {out}: another network was scanned there: name another, or delete it"
+        ))
+        .into());
+    }
+    let archive = archive.to_str().ok_or_else(|| Usage("--out must be plain text".to_owned()))?.to_owned();
     files::write(&world, &arguments.out)?;
     let served = network.serve(&world).await?;
     let seconds = began.elapsed().as_secs_f64();
     output::note(&format!("{} simulated servers listen after {seconds:.1} s. Scanning them.", world.len()));
-    let archive = arguments.out.join("archive");
-    let archive = archive.to_str().context("--out must be plain text")?.to_owned();
     let seeds = arguments.out.join("seeds.txt");
     let scope = Scope::on_this_machine(seeds, archive.clone(), served.names.address());
     scan::run(scan::Arguments::of(scope)).await?;
@@ -55,4 +73,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         arguments.out.join("truth.json").display(),
     ));
     Ok(())
+}
+
+/// Whether a folder is of the network of which this is the truth.
+fn is_of(folder: &Path, truth: &str) -> bool {
+    std::fs::read(folder.join("truth.json")).is_ok_and(|kept| kept == truth.as_bytes())
 }

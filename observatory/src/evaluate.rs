@@ -19,6 +19,7 @@ use std::{
     time::Instant,
 };
 
+use analyzer::assess::model;
 use anyhow::anyhow;
 use clap::Args;
 use simulator::{
@@ -30,7 +31,7 @@ use self::{
     addresses::Addresses,
     judge::{Verdict, links_are_right},
     run::{Common, Way},
-    sums::Sums,
+    sums::{Method, Sums},
 };
 use crate::output::{self, Usage};
 
@@ -45,17 +46,18 @@ use crate::output::{self, Usage};
 #[command(after_help = "Examples:
   observatory evaluate
   observatory evaluate --seeds 1000 --scenario n4-overload --scenario n5-reorg-lag
+  observatory evaluate --scenario mixed-operators --seeds 50
   observatory evaluate --sockets --seeds 20
   observatory evaluate --seeds 50 --sums sums.json    # again and again: each goes on where the last ended")]
 pub(crate) struct Arguments {
-    /// A scenario by name; without any, all of them but the mixed and the hostile one
+    /// A scenario by name; without any, all of them but the mixed ones and the hostile one
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     /// Worlds of each scenario
-    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     seeds: u64,
     /// The first seed; with --sums, that of the first part
-    #[arg(long, value_name = "S", default_value = "1")]
+    #[arg(long, value_name = "S", default_value = "1", value_parser = clap::value_parser!(u64).range(..=MOST_SEEDS))]
     first_seed: u64,
     /// Go on where the last run with this file ended, and print what all of them came to
     #[arg(long, value_name = "FILE")]
@@ -68,8 +70,10 @@ pub(crate) struct Arguments {
     jobs: Option<NonZeroUsize>,
 }
 
-/// Networks that are not of the catalogue: one has everything, one attacks its visitors.
-const NOT_JUDGED: [&str; 2] = ["mixed-2026", "hostile"];
+/// Networks that are not of the catalogue: one attacks its visitors, two have several of the others in them.
+const NOT_JUDGED: [&str; 3] = ["hostile", "mixed-2026", "mixed-operators"];
+/// Worlds of one scenario, and the last that one can begin with.
+const MOST_SEEDS: u64 = 1_000_000;
 /// Scans over sockets at once.
 const SCANS: usize = 24;
 
@@ -82,8 +86,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let common = Common::new()?;
     let scenarios = arguments.scenarios(&common.grammars)?;
     let names = || scenarios.iter().map(|(name, _)| name.as_str());
-    let before =
-        arguments.sums.as_deref().map(|path| Sums::read(path, arguments.first_seed, names())).transpose()?;
+    let method = Method { sockets: arguments.sockets, model: model() };
+    let read = |path| Sums::read(path, method, arguments.first_seed, names());
+    let before = arguments.sums.as_deref().map(read).transpose()?;
     let first_seed = before.as_ref().map_or(arguments.first_seed, |sums| sums.next_seed);
     let seeds = first_seed..first_seed + arguments.seeds;
     let (way, workers) = match arguments.sockets {
@@ -103,14 +108,17 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     });
     let mut verdicts = tokio::task::block_in_place(|| all(&jobs, &way, workers, &common, &stopped))?;
     let runs: usize = verdicts.values().map(|verdict| verdict.runs).sum();
+    let mut written = Ok(());
     if let (Some(mut sums), Some(path)) = (before, &arguments.sums)
         && runs == jobs.len()
     {
         sums.add(verdicts, first_seed + arguments.seeds);
-        sums.write(path)?;
+        written = sums.write(path);
         verdicts = sums.verdicts;
     }
+    // Hours of work are not lost for a file that cannot be written.
     output::result(&table::of(&verdicts))?;
+    written?;
     output::note(&format!("{runs} runs took {:.0} s.", began.elapsed().as_secs_f64()));
     anyhow::ensure!(runs == jobs.len(), "interrupted after {runs} of {} runs", jobs.len());
     let wrong = verdicts.values().filter(|verdict| !verdict.is_right()).count();

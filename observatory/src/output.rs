@@ -1,8 +1,6 @@
 //! The one place that writes to the terminal. Results go to standard output, everything else to standard
 //! error.
 
-#![expect(clippy::print_stderr, reason = "this is where it happens")]
-
 use std::io::{self, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
@@ -30,9 +28,9 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says something beside the result.
+/// Says something beside the result. Whether anybody reads it is no matter.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A table for people, as wide as the terminal.

@@ -43,6 +43,7 @@ const LONGEST: i64 = 366;
   observatory simulate --scenario x6-omission --seed 7 --out net
   observatory simulate --scenario my-network.toml --servers 1000 --out net
   observatory simulate --servers 100000 --days 30 --archive visits --out net
+  observatory simulate --days 2 --every 10m --deep-every 12h --archive visits --out net
   observatory simulate --scenario x3-lapsed-name --day 13 --out net
   observatory simulate --scenario x5-brands --day 11 --days 3 --speed 60 --out net
   observatory simulate --list
@@ -94,20 +95,26 @@ pub(crate) struct Served {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Usage`] for a scenario that is none; else what kept the network from being served.
+/// [`Usage`] for a scenario that is none, and for an archive that has visits; else what kept the network from being served.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.list {
         return Ok(output::result(&list()?)?);
     }
     let began = Instant::now();
+    let unwritten = match &arguments.history.archive {
+        Some(place) => Some(archive::empty(place).await?),
+        None => None,
+    };
     let world = arguments.network.world()?;
     files::write(&world, &arguments.out)?;
     let world = Arc::new(world);
-    if let Some(place) = &arguments.history.archive {
-        return archive::write(&world, place, &arguments.history, &arguments.network).await;
+    let hint = arguments.out.join("scan.txt");
+    if let Some(archive) = unwritten {
+        // It would scan a network that was served before.
+        let _ = std::fs::remove_file(&hint);
+        return archive::write(&world, &archive, &arguments.history, &arguments.network).await;
     }
     let served = arguments.network.serve(&world).await?;
-    let hint = arguments.out.join("scan.txt");
     std::fs::write(&hint, command(&arguments.out, served.names.address()))
         .with_context(|| hint.display().to_string())?;
     output::note(&format!(

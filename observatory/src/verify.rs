@@ -7,6 +7,7 @@ use clap::Args;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use electrum::text::printable;
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use model::{Archive, Visit, archive::ArchiveError, finding::Digest};
 
 use crate::output::{self, Usage};
@@ -57,11 +58,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let archive = Archive::open(&arguments.archive)?;
     let is_it = |digest: &Digest| digest.begins_with(&arguments.digest.0);
     let nothing = || Usage(format!("nothing in {} has that digest", arguments.archive));
-    let text = match first(&archive, |visit| said(visit, is_it)).await? {
+    let text = match first(&archive, |visit, _| said(visit, is_it)).await? {
         Some((digest, holder)) => {
             let mut others = Others::about(digest, &holder);
             if others.matter() {
-                each(&archive, |visit| {
+                each(&archive, |visit, _| {
                     others.hear(&visit);
                     true
                 })
@@ -69,8 +70,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             }
             steps(&verify(digest, &holder, &others), digest)
         }
-        // The digest of a visit takes writing it: only where nothing that was said has this one.
-        None => first(&archive, |visit| beside(visit, is_it)).await?.ok_or_else(nothing)?.0,
+        // Whole visits are digested only where nothing that was said has this one.
+        None => first(&archive, |visit, line| beside(visit, line, is_it)).await?.ok_or_else(nothing)?.0,
     };
     Ok(output::result(&text)?)
 }
@@ -78,32 +79,37 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// What is found first, and the visit in which it is.
 async fn first<T>(
     archive: &Archive,
-    look: impl Fn(&Visit) -> Option<T>,
+    look: impl Fn(&Visit, &[u8]) -> Option<T>,
 ) -> anyhow::Result<Option<(T, Visit)>> {
     let mut found = None;
-    each(archive, |visit| {
-        found = look(&visit).map(|what| (what, visit));
+    each(archive, |visit, line| {
+        found = look(&visit, line).map(|what| (what, visit));
         found.is_none()
     })
     .await?;
     Ok(found)
 }
 
-/// Shows the visits of an archive, as long as more are wanted.
-async fn each(archive: &Archive, mut wants_more: impl FnMut(Visit) -> bool) -> anyhow::Result<()> {
-    let mut read = std::pin::pin!(archive.read());
-    loop {
-        match read.try_next().await {
-            Ok(None) => return Ok(()),
-            Ok(Some(visit)) => {
-                if !wants_more(visit) {
-                    return Ok(());
+/// Shows the visits of an archive and the lines in which they are written, as long as more are wanted.
+async fn each(archive: &Archive, mut wants_more: impl FnMut(Visit, &[u8]) -> bool) -> anyhow::Result<()> {
+    let mut files = std::pin::pin!(archive.files_since(Timestamp::MIN));
+    let spoilt = |error: &ArchiveError| output::note(&format!("archive: {error}"));
+    let mut room = Vec::new();
+    while let Some(packed) = files.try_next().await? {
+        let file = packed.unpack(&mut room);
+        for (number, line) in file.lines().into_iter().enumerate() {
+            match file.visit(number, line) {
+                Ok(visit) => {
+                    if !wants_more(visit, line) {
+                        return Ok(());
+                    }
                 }
+                Err(error) => spoilt(&error),
             }
-            Err(error @ ArchiveError::Spoilt { .. }) => output::note(&format!("archive: {error}")),
-            Err(error) => return Err(error.into()),
         }
+        file.damage.iter().for_each(spoilt);
     }
+    Ok(())
 }
 
 /// The exchange and the steps of the proofs that rest on it.
@@ -136,21 +142,19 @@ fn steps(verification: &Verification<'_>, digest: Digest) -> String {
 }
 
 /// What else has a digest: a whole visit, a certificate.
-fn beside(visit: &Visit, is_it: impl Fn(&Digest) -> bool) -> Option<String> {
-    if is_it(&Digest::of_visit(visit).ok()?) {
+fn beside(visit: &Visit, line: &[u8], is_it: impl Fn(&Digest) -> bool) -> Option<String> {
+    if is_it(&Digest::of_bytes(line)) {
         return Some(format!("{}This is the digest of the whole visit.\n", heading(visit)));
     }
     let chain = visit.tls.iter().flat_map(|tls| &tls.chain);
     let certificate = chain.into_iter().find(|der| is_it(&Digest::of_bytes(der.as_bytes())))?;
-    let described = electrum::tls::describe(certificate.as_bytes()).ok()?;
+    let shown = format!("{}This is the digest of a certificate that was shown.\n", heading(visit));
+    let Ok(described) = electrum::tls::describe(certificate.as_bytes()) else {
+        return Some(format!("{shown}It cannot be read.\n"));
+    };
     Some(format!(
-        "{}This is the digest of a certificate that was shown.\nsubject:    {}\nissuer:     {}\nvalid from: {}\nkey:        {} (SHA-256 {})\n",
-        heading(visit),
-        described.subject,
-        described.issuer,
-        described.not_before,
-        described.key,
-        described.spki_sha256
+        "{shown}subject:    {}\nissuer:     {}\nvalid from: {}\nkey:        {} (SHA-256 {})\n",
+        described.subject, described.issuer, described.not_before, described.key, described.spki_sha256
     ))
 }
 

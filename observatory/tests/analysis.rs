@@ -144,6 +144,19 @@ fn what_must_be_found_is_and_the_honest_have_peace() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_history_is_not_written_over_another() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let archive = history(folder.path(), "x9-fee-burn")?;
+    let before = files(Path::new(&archive))?;
+    let net = folder.path().join("other").to_str().context("UTF-8")?.to_owned();
+    let again = observatory(&["simulate", "--every", "6h", "--archive", &archive, "--out", &net])?;
+    let said = String::from_utf8(again.stderr)?;
+    ensure!(again.status.code() == Some(2) && said.contains("it has visits already"), "{said}");
+    ensure!(files(Path::new(&archive))? == before, "nothing changed");
+    Ok(())
+}
+
+#[test]
 fn an_archive_without_visits_is_a_wrong_argument() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let empty = folder.path().to_str().context("UTF-8")?;

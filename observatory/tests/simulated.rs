@@ -141,6 +141,9 @@ fn a_demonstration_leaves_everything_behind() -> anyhow::Result<()> {
     for name in ["archive", "seeds.txt", "truth.json", "geo.mmdb", "asn.mmdb", "report/index.html"] {
         ensure!(Path::new(out).join(name).exists(), "{name}");
     }
+    let other = observatory(&["demo", "--scenario", "x13-spoofer", "--seed", "9201", "--out", out])?;
+    let said = String::from_utf8(other.stderr)?;
+    ensure!(other.status.code() == Some(2) && said.contains("another network"), "{said}");
     // The databases are those that a plan reads.
     let [seeds, asn] = ["seeds.txt", "asn.mmdb"].map(|name| format!("{out}/{name}"));
     let plan = observatory(&[

@@ -77,12 +77,17 @@ impl Packed {
 }
 
 impl<'r> Unpacked<'r> {
-    /// Its lines, without their ends.
+    /// Its lines, without their ends, and without one that is cut where damage begins.
     #[must_use]
     pub fn lines(&self) -> Vec<&'r [u8]> {
-        let ends = memchr::memchr_iter(b'\n', self.text).chain([self.text.len()]);
-        let starts = [0].into_iter().chain(memchr::memchr_iter(b'\n', self.text).map(|end| end + 1));
-        starts.zip(ends).map(|(start, end)| &self.text[start..end]).filter(|line| !line.is_empty()).collect()
+        let whole = match self.damage {
+            Some(_) => memchr::memrchr(b'\n', self.text).unwrap_or(0),
+            None => self.text.len(),
+        };
+        let text = &self.text[..whole];
+        let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+        let starts = [0].into_iter().chain(memchr::memchr_iter(b'\n', text).map(|end| end + 1));
+        starts.zip(ends).map(|(start, end)| &text[start..end]).filter(|line| !line.is_empty()).collect()
     }
 
     /// Reads one of its lines, the n-th from 0.
@@ -113,11 +118,7 @@ impl Archive {
                 let file = packed.unpack(&mut room);
                 let lines = file.lines().into_iter().enumerate();
                 let mut visits: Vec<_> = lines.map(|(number, line)| file.visit(number, line)).collect();
-                if let Some(damage) = file.damage {
-                    // Its last line may have been cut where the damage begins.
-                    visits.pop_if(|last| last.is_err());
-                    visits.push(Err(damage));
-                }
+                visits.extend(file.damage.map(Err));
                 stream::iter(visits).left_stream()
             }
             Err(error) => stream::iter([Err(error)]).right_stream(),

@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Some((path, text)) = published else { return Ok(()) };
     anyhow::ensure!(
         text.lines().any(|published| published.trim_end_matches(',') == line),
-        "{} says something else of {}: was the archive added to since, or --geoip another?",
+        "{} says something else of {}: was the archive added to since, or were --geoip, --canary-log, --network or --window others?",
         path.display(),
         arguments.server
     );

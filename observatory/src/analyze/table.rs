@@ -1,6 +1,6 @@
 //! The lines an analysis ends with: what was found, the weightiest first.
 
-use analyzer::analysis::Analysis;
+use analyzer::{analysis::Analysis, text::plural};
 use model::{Assessment, assessment::Level};
 
 use crate::output;
@@ -9,6 +9,8 @@ use crate::output;
 const MOST_LINES: usize = 60;
 /// Groups that people are shown.
 const MOST_GROUPS: usize = 10;
+/// How wide the table of findings is where it is not read at a terminal, in characters: findings are sentences.
+const WIDE: u16 = 160;
 
 /// Tables of findings and groups, and the figures.
 pub(super) fn of(analysis: &Analysis) -> String {
@@ -18,6 +20,9 @@ pub(super) fn of(analysis: &Analysis) -> String {
     let mut text = String::new();
     if !suspects.is_empty() {
         let mut table = output::table(["score", "level", "server", "findings"]);
+        if !table.is_tty() {
+            table.set_width(WIDE);
+        }
         for assessment in suspects.iter().take(MOST_LINES) {
             let findings = assessment.findings.iter().map(|finding| {
                 let digest = finding.evidence.first().map(ToString::to_string).unwrap_or_default();
@@ -50,13 +55,16 @@ pub(super) fn of(analysis: &Analysis) -> String {
     let summary = &analysis.summary;
     let levels: Vec<String> =
         summary.levels.iter().rev().map(|(found, servers)| format!("{servers} {}", found.name())).collect();
-    let shown = suspects.len().min(MOST_LINES);
-    let hidden = suspects.len() - shown;
-    let more = if hidden > 0 { format!(" ({hidden} servers are not shown here)") } else { String::new() };
+    let left = [(suspects.len(), MOST_LINES, "server"), (analysis.groups.len(), MOST_GROUPS, "group")];
+    let left = left.map(|(count, shown, word)| (count.saturating_sub(shown), word));
+    let left: Vec<String> =
+        left.iter().filter(|(count, _)| *count > 0).map(|(count, word)| plural(*count, word)).collect();
+    let left =
+        if left.is_empty() { String::new() } else { format!(" (not shown here: {})", left.join(", ")) };
     text.push_str(&format!(
-        "{} servers, {} groups: {}{more}. A server that only writes down what it sees cannot be told from an honest one.\n",
-        summary.servers,
-        summary.groups,
+        "{}, {}: {}{left}. A server that only writes down what it sees cannot be told from an honest one.\n",
+        plural(summary.servers, "server"),
+        plural(summary.groups, "group"),
         levels.join(", "),
     ));
     text

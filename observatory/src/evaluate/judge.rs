@@ -34,6 +34,8 @@ pub(super) struct Verdict {
     pub(super) forbidden: usize,
     /// The first of them, in words.
     pub(super) told: Vec<String>,
+    /// Pairs of servers.
+    pub(super) pairs: usize,
     /// Pairs of servers of one operator: how many are in one group.
     pub(super) linked: Share,
     /// Pairs in one group: how many are of one operator.
@@ -84,6 +86,7 @@ impl Verdict {
         self.forbidden += other.forbidden;
         self.told.extend(other.told);
         self.told.truncate(MOST_TOLD);
+        self.pairs += other.pairs;
         self.linked.add(other.linked);
         self.rightly.add(other.rightly);
     }
@@ -93,6 +96,20 @@ impl Verdict {
         self.failed == 0
             && self.needed.values().all(|share| share.is_all())
             && self.medium + self.hard + self.forbidden == 0
+    }
+}
+
+impl Verdict {
+    /// How well groups and operators agree: the adjusted Rand index, over the pairs of all runs. 1 where every pair is as it
+    /// should be, 0 where it is as chance would have it; none where nobody has two servers and nobody is linked.
+    ///
+    /// Source: Hubert and Arabie, Comparing partitions, 1985.
+    pub(super) fn rand_index(&self) -> Option<f64> {
+        let [all, same, linked, both] =
+            [self.pairs, self.linked.of, self.rightly.of, self.rightly.found].map(|pairs| pairs as f64);
+        let (by_chance, at_most) = (same * linked / all, f64::midpoint(same, linked));
+        (at_most > 0.0)
+            .then(|| if both == at_most { 1.0 } else { (both - by_chance) / (at_most - by_chance) })
     }
 }
 
@@ -173,6 +190,7 @@ impl Verdict {
             for other in 0..one {
                 let same = !operators[one].is_disjoint(&operators[other]);
                 let linked = group(one).is_some() && group(one) == group(other);
+                self.pairs += 1;
                 if same {
                     self.linked.count(linked);
                 }
@@ -231,6 +249,22 @@ mod tests {
             Verdict { forbidden: 1, ..right() },
         ];
         assert!(wrong.iter().all(|verdict| !verdict.is_right()));
+    }
+
+    #[test]
+    fn groups_and_operators_agree_as_far_as_chance_does_not_explain_it() {
+        let of = |pairs, same, linked, both| {
+            let share = |of| Share { of, found: both };
+            Verdict { pairs, linked: share(same), rightly: share(linked), ..Verdict::default() }.rand_index()
+        };
+        assert_eq!(of(45, 0, 0, 0), None);
+        assert_eq!(of(45, 10, 10, 10), Some(1.0));
+        assert_eq!(of(45, 45, 45, 45), Some(1.0), "of one operator all");
+        assert_eq!(of(100, 20, 10, 2), Some(0.0), "as many as by chance");
+        // Ten servers, of which one operator has five and six are linked: those five and another.
+        let found = of(45, 10, 15, 10).expect("some are linked");
+        assert!((found - 0.727_27).abs() < 1e-4, "{found}");
+        assert!(of(45, 10, 0, 0) == Some(0.0) && of(45, 0, 10, 0) == Some(0.0));
     }
 
     #[test]

@@ -101,17 +101,16 @@ pub(super) fn one(
     let Common { grammars, knowledge, signs, chains } = common;
     let days = Days { from: 0, count: DAYS };
     let whole = |seed| World::sharing(chains, scenario, seed, None, days, grammars);
-    let context = || format!("{name}, seed {seed}");
     let (world, collection) = match way {
         Way::Archive => {
             let world = whole(seed)?;
-            let collection = rehearsed(&world, seed, knowledge).with_context(context)?;
+            let collection = rehearsed(&world, seed, knowledge)?;
             (world, collection)
         }
         Way::Sockets(addresses) => {
             let seed = apart(name, seed);
             // Many scans wait at once: each holds no more than it needs.
-            let collection = scanned(scenario, seed, grammars, knowledge, addresses).with_context(context)?;
+            let collection = scanned(scenario, seed, grammars, knowledge, addresses)?;
             (whole(seed)?, collection)
         }
     };

@@ -1,9 +1,15 @@
 //! An evaluation in parts: what the parts before came to is kept in a file, and each part goes on where the last ended.
 
-use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{ErrorKind, Write as _},
+    path::Path,
+};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use super::judge::Verdict;
 use crate::output::Usage;
@@ -11,19 +17,31 @@ use crate::output::Usage;
 /// What parts came to.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sums {
+    /// How all of them were done.
+    pub(super) method: Method,
     /// The first seed that no part had.
     pub(super) next_seed: u64,
     /// By scenario.
     pub(super) verdicts: BTreeMap<String, Verdict>,
 }
 
+/// How an evaluation is done: what was done otherwise cannot be added to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Method {
+    /// Over sockets, not within the process.
+    pub(super) sockets: bool,
+    /// By which features and rules, as assessments name them.
+    pub(super) model: String,
+}
+
 impl Sums {
     /// Those of a file; before the first part there are none, and it will begin at `first_seed`.
     ///
     /// # Errors
-    /// Where it cannot be read; [`Usage`] where it is of other scenarios.
+    /// Where it cannot be read; [`Usage`] where it is of other scenarios, or was done otherwise.
     pub(super) fn read<'n>(
         path: &Path,
+        method: Method,
         first_seed: u64,
         scenarios: impl IntoIterator<Item = &'n str>,
     ) -> anyhow::Result<Self> {
@@ -32,14 +50,27 @@ impl Sums {
         let text = match fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Self { next_seed: first_seed, verdicts: empty });
+                return Ok(Self { method, next_seed: first_seed, verdicts: empty });
             }
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
-        let read: Self = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is damaged: delete it, and begin anew", path.display()))?;
+        let read: Self = serde_json::from_slice(&text).with_context(|| {
+            format!("{} is damaged or of another version: begin a new one", path.display())
+        })?;
+        let complaint = |what: &str| Usage(format!("--sums {}: it {what}: begin a new one", path.display()));
         if !read.verdicts.keys().eq(empty.keys()) {
-            return Err(Usage(format!("--sums {}: it is of other scenarios", path.display())).into());
+            return Err(complaint("is of other scenarios").into());
+        }
+        if read.method.model != method.model {
+            return Err(complaint(&format!(
+                "was judged by {}, and this is {}",
+                read.method.model, method.model
+            ))
+            .into());
+        }
+        if read.method.sockets != method.sockets {
+            let how = if read.method.sockets { "was done over sockets" } else { "was not done over sockets" };
+            return Err(complaint(how).into());
         }
         Ok(read)
     }
@@ -52,12 +83,17 @@ impl Sums {
         }
     }
 
-    /// Writes the file.
+    /// Writes the file, whole or not at all: there may be days in it.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        fs::write(path, serde_json::to_vec(self)?).with_context(|| path.display().to_string())
+        let context = || path.display().to_string();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
+        file.write_all(&serde_json::to_vec(self)?).with_context(context)?;
+        file.persist(path).with_context(context)?;
+        Ok(())
     }
 }
 
@@ -71,15 +107,20 @@ mod tests {
         let path = folder.path().join("sums.json");
         let names = ["n1-passive-logger", "x6-omission"];
         let part = |runs| names.map(|name| (name.to_owned(), Verdict { runs, ..Verdict::default() })).into();
-        let mut sums = Sums::read(&path, 7, names).expect("none yet");
+        let method = |sockets, model: &str| Method { sockets, model: model.to_owned() };
+        let read = |method| Sums::read(&path, method, 7, names);
+        let mut sums = read(method(false, "1")).expect("none yet");
         assert_eq!(sums.next_seed, 7);
         sums.add(part(3), 10);
         sums.write(&path).expect("writes");
-        let mut sums = Sums::read(&path, 7, names).expect("reads");
+        let mut sums = read(method(false, "1")).expect("reads");
         assert_eq!(sums.next_seed, 10, "and not anew at the seventh");
         sums.add(part(2), 12);
         assert!(sums.verdicts.values().all(|verdict| verdict.runs == 5));
-        let others = Sums::read(&path, 1, ["n1-passive-logger"]).expect_err("other scenarios");
-        assert!(others.is::<Usage>(), "{others}");
+        let others = Sums::read(&path, method(false, "1"), 1, ["n1-passive-logger"]);
+        for other in [others, read(method(true, "1")), read(method(false, "2"))] {
+            let error = other.expect_err("it cannot be added to");
+            assert!(error.is::<Usage>(), "{error}");
+        }
     }
 }

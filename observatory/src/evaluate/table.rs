@@ -7,8 +7,8 @@ use super::judge::{Share, Verdict};
 /// One line a scenario, and below it what went wrong.
 pub(super) fn of(verdicts: &BTreeMap<String, Verdict>) -> String {
     let mut text = String::from(
-        "| scenario | runs | must fire: did | honest servers | hard | medium | soft | forbidden | pairs of one operator linked | links right |\n\
-         |---|---:|---|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| scenario | runs | must fire: did | honest servers | hard | medium | soft | forbidden | pairs of one operator linked | links right | adjusted Rand index |\n\
+         |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for (name, verdict) in verdicts {
         let needed =
@@ -17,7 +17,7 @@ pub(super) fn of(verdicts: &BTreeMap<String, Verdict>) -> String {
         let needed = if needed.is_empty() { "–".to_owned() } else { needed.join(", ") };
         let _ = writeln!(
             text,
-            "| {name} | {} | {needed} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {needed} | {} | {} | {} | {} | {} | {} | {} | {} |",
             verdict.runs,
             verdict.honest,
             verdict.hard,
@@ -26,6 +26,7 @@ pub(super) fn of(verdicts: &BTreeMap<String, Verdict>) -> String {
             verdict.forbidden,
             of_all(verdict.linked),
             of_all(verdict.rightly),
+            verdict.rand_index().map_or_else(|| "–".to_owned(), |index| format!("{index:.3}")),
         );
     }
     for (name, verdict) in verdicts {

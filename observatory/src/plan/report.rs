@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fmt::Write as _, net::IpAddr};
 
+use analyzer::text::plural;
 use comfy_table::Table;
 use electrum::{Network, Subnet};
 use model::geoip::{Asn, Databases};
@@ -212,7 +213,7 @@ impl Report<'_> {
         let _ = writeln!(
             text,
             "{}: {} connections and {:.0} E in the first day, never more than {} and {:.0} E.",
-            counted(plan.servers.len(), "server"),
+            plural(plan.servers.len(), "server"),
             loads.connections_per_day.expected,
             loads.e_per_day.expected,
             loads.connections_per_day.bound,
@@ -240,13 +241,13 @@ impl Report<'_> {
             let _ = writeln!(text, "Left out: {}.", left_out.join(", "));
         }
         if self.left_alone() > 0 {
-            let _ = writeln!(text, "{} asked to be left alone.", counted(self.left_alone(), "server"));
+            let _ = writeln!(text, "{} asked to be left alone.", plural(self.left_alone(), "server"));
         }
         if self.unresolved > 0 {
             let _ = writeln!(
                 text,
                 "Of {} the neighbourhood is not known; --resolve looks names up.",
-                counted(self.unresolved, "server")
+                plural(self.unresolved, "server")
             );
         }
         if self.options.follow_peers {
@@ -261,10 +262,6 @@ impl Report<'_> {
         }
         text
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn most_loaded<K: fmt::Display>(row: &Row<K>) -> String {

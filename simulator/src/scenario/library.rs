@@ -4,9 +4,10 @@ use super::{Scenario, ScenarioError};
 use crate::grammar::Library;
 
 /// Names and texts, by name.
-const FILES: [(&str, &str); 27] = [
+const FILES: [(&str, &str); 28] = [
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("mixed-2026", include_str!("../../scenarios/mixed-2026.toml")),
+    ("mixed-operators", include_str!("../../scenarios/mixed-operators.toml")),
     ("n1-passive-logger", include_str!("../../scenarios/n1-passive-logger.toml")),
     ("n2-monoculture", include_str!("../../scenarios/n2-monoculture.toml")),
     ("n3-pair", include_str!("../../scenarios/n3-pair.toml")),
