@@ -6,6 +6,7 @@
 mod availability;
 mod certificates;
 mod conduct;
+mod contradictions;
 mod crowd;
 mod falsified;
 mod gossip;
@@ -55,23 +56,6 @@ impl Definition {
         let Found { statement, evidence } = (self.find)(case)?;
         let Self { indicator, tier, weight, .. } = *self;
         Some(Finding { indicator, tier, weight, statement, evidence })
-    }
-}
-
-/// An indicator that the comparison of what servers say finds ([`truth`](crate::truth)): its tier and its points, what it
-/// is, and what else it may mean.
-const fn of_truth<const NUMBER: u8>(
-    (tier, weight): (Tier, u8),
-    title: &'static str,
-    caveat: &'static str,
-) -> Definition {
-    Definition {
-        indicator: Indicator::new(NUMBER),
-        tier,
-        weight,
-        title,
-        caveat,
-        find: |case| case.truth().found(Indicator::new(NUMBER)),
     }
 }
 

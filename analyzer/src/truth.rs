@@ -24,19 +24,12 @@ use rayon::prelude::*;
 use crate::{
     dossier::Dossier,
     features::claims::{Claims, Failure, Proven},
-    indicators::Found,
     proof::{Step, Subject},
     server::Server,
-    text::plural,
 };
 
 /// Rises when the same dossiers contradict each other otherwise.
 pub(crate) const VERSION: u32 = 4;
-
-/// Most statements that one finding is made of.
-const MOST_STATEMENTS: usize = 3;
-/// Most exchanges that one finding names.
-const MOST_EVIDENCE: usize = 24;
 
 /// Something that a server said and that is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,30 +47,6 @@ pub struct Contradiction {
 pub struct Truth {
     /// All of it.
     pub contradictions: Vec<Contradiction>,
-}
-
-impl Truth {
-    /// What there is of one indicator, in one finding.
-    #[must_use]
-    pub fn found(&self, indicator: Indicator) -> Option<Found> {
-        let all: Vec<&Contradiction> =
-            self.contradictions.iter().filter(|contradiction| contradiction.indicator == indicator).collect();
-        let (first, rest) = all.split_first()?;
-        let mut statement = first.statement.clone();
-        for more in rest.iter().take(MOST_STATEMENTS - 1) {
-            statement = format!("{statement} {}", more.statement);
-        }
-        if let Some(left @ 1..) = rest.len().checked_sub(MOST_STATEMENTS - 1) {
-            statement = format!("{statement} So {}.", plural(left, "more time"));
-        }
-        let mut evidence: Vec<Digest> = Vec::new();
-        for digest in all.iter().flat_map(|contradiction| &contradiction.evidence) {
-            if evidence.len() < MOST_EVIDENCE && !evidence.contains(digest) {
-                evidence.push(*digest);
-            }
-        }
-        Some(Found { statement, evidence })
-    }
 }
 
 /// Transactions that proved themselves, whoever handed them out.

@@ -1,6 +1,6 @@
 //! How often a server fails, and whether that explains that it fails together with another.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::profile::{Event, Profile};
 use crate::server::Server;
@@ -48,13 +48,6 @@ impl Failing {
         let pairs = servers as f64 * (servers.max(2) - 1) as f64 / 2.0;
         at_least(times, expected) * pairs > FALSE
     }
-}
-
-/// Since when all outages of a server are remembered: of a host that fails often the latest alone are.
-pub(super) fn watched_since(server: &Server<'_>) -> Option<Timestamp> {
-    let cut = server.dossiers().filter(|dossier| !dossier.uptime.is_whole());
-    let remembered = cut.filter_map(|dossier| Some(dossier.uptime.outages.first()?.last_up)).max();
-    remembered.or_else(|| server.dossiers().filter_map(|dossier| dossier.uptime.first).min())
 }
 
 /// The probability that of events that come by chance, so many being expected, at least so many come (Poisson).

@@ -5,7 +5,7 @@ use std::{collections::HashSet, net::IpAddr};
 use electrum::{Host, Subnet};
 use jiff::Timestamp;
 
-use super::{defaults, evidence::Kind, failing};
+use super::{defaults, evidence::Kind};
 use crate::{
     dossier::Dossier,
     features::{names, uptime::Outage},
@@ -70,7 +70,7 @@ impl Profile {
     pub(super) fn of(server: &Server<'_>, system: &dyn Fn(IpAddr) -> Option<u32>) -> Self {
         let mut this = Self {
             voice: server.dossiers().find_map(|dossier| dossier.claims.neighbourhood),
-            since: failing::watched_since(server),
+            since: watched_since(server),
             ..Self::default()
         };
         let declared: HashSet<&Host> = server.dossiers().flat_map(server::declared).collect();
@@ -192,6 +192,13 @@ impl Profile {
             self.tag(Kind::Ports, text.join(" ").as_bytes());
         }
     }
+}
+
+/// Since when all outages of a server are remembered: of a host that fails often the latest alone are.
+fn watched_since(server: &Server<'_>) -> Option<Timestamp> {
+    let cut = server.dossiers().filter(|dossier| !dossier.uptime.is_whole());
+    let remembered = cut.filter_map(|dossier| Some(dossier.uptime.outages.first()?.last_up)).max();
+    remembered.or_else(|| server.dossiers().filter_map(|dossier| dossier.uptime.first).min())
 }
 
 /// What is seen at several hosts of one server at a time happened once: after the latest of the times that it is after,

@@ -2,7 +2,7 @@
 
 use model::finding::Tier::Medium;
 
-use super::{Definition, of_truth};
+use super::{Definition, contradictions::of_truth};
 
 pub(super) static TABLE: &[Definition] = &[
     of_truth::<9>(

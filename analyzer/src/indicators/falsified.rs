@@ -2,7 +2,7 @@
 
 use model::finding::Tier::Hard;
 
-use super::{Definition, of_truth};
+use super::{Definition, contradictions::of_truth};
 
 pub(super) static TABLE: &[Definition] = &[
     of_truth::<1>(

@@ -14,7 +14,7 @@ use super::{verify::said, *};
 use crate::{
     attribution::Context,
     hand_made::{HEIGHT, TIP, VALUE, World, exchange, mine, replaced, told, visit},
-    indicators::catalogue,
+    indicators::{Found, catalogue},
     server::Server,
     survey::{Case, Survey},
     testing::{dossiers, knowledge},
@@ -421,22 +421,4 @@ fn a_banner_or_silence_for_one_name_takes_four_series() {
     let overloaded =
         [[false, true, false, false], [false, false, false, true], APART, [true, false, true, false]];
     assert_eq!(twins(Factor::ElectrumName, &overloaded.repeat(3), silent), []);
-}
-
-#[test]
-fn statements_are_joined_and_bounded() {
-    let one = |number: u8| Contradiction {
-        indicator: Indicator::new(6),
-        statement: format!("Lie {number}."),
-        evidence: vec![Digest::of_bytes(&[number]), Digest::of_bytes(&[0])],
-    };
-    let truth = |count: u8| Truth { contradictions: (1..=count).map(one).collect() };
-    let found =
-        |count| truth(count).found(Indicator::new(6)).map(|found| (found.statement, found.evidence.len()));
-    assert_eq!(found(0), None);
-    assert_eq!(found(1), Some(("Lie 1.".to_owned(), 2)));
-    assert_eq!(found(3), Some(("Lie 1. Lie 2. Lie 3.".to_owned(), 4)));
-    assert_eq!(found(4), Some(("Lie 1. Lie 2. Lie 3. So 1 more time.".to_owned(), 5)));
-    assert_eq!(found(90), Some(("Lie 1. Lie 2. Lie 3. So 87 more times.".to_owned(), MOST_EVIDENCE)));
-    assert_eq!(truth(3).found(Indicator::new(5)), None);
 }
