@@ -13,8 +13,8 @@ use crate::{
     exposure::Play,
     folder::{self, Folder, FolderError},
     identify::{Knowledge, KnowledgeError},
-    notes::Visited,
     signs::Signs,
+    visited::Visited,
 };
 
 /// Why there is no analysis.

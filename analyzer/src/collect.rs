@@ -22,11 +22,7 @@ use model::{
 };
 use rayon::prelude::*;
 
-use crate::{
-    dossier::Dossier,
-    identify::Knowledge,
-    notes::{Note, Visited},
-};
+use crate::{dossier::Dossier, identify::Knowledge, notes::Note, visited::Visited};
 
 /// Everything that an archive shows of one network.
 #[derive(Clone, Debug)]

@@ -13,9 +13,9 @@ use tempfile::NamedTempFile;
 
 use crate::{
     analysis::Analysis,
-    notes::Visited,
     outputs, report,
     tables::{self, Parquet, servers, visits},
+    visited::Visited,
 };
 
 /// What the names of files begin with that are not whole.

@@ -36,6 +36,7 @@ pub mod survey;
 pub mod tables;
 pub mod text;
 pub mod truth;
+pub mod visited;
 
 #[cfg(test)]
 mod hand_made;

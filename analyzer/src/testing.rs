@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     dossier::{Dossier, of_visits},
     identify::Knowledge,
-    notes::Visited,
     reading::Reading,
+    visited::Visited,
 };
 
 /// So many seconds after the beginning of 2026.

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use super::spans::{Look, Spans};
 use crate::{
     mark::Mark,
-    notes::Visited,
     reading::{Reading, Turn},
     text::Text,
+    visited::Visited,
 };
 
 /// Rises when the same visits give other features.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use model::{Purpose, Seconds, Visit, finding::Digest, watch};
 use serde::{Deserialize, Serialize};
 
-use crate::{mark::Mark, notes::Visited, proof, reading::Reading};
+use crate::{mark::Mark, proof, reading::Reading, visited::Visited};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::spans::{Look, Spans};
-use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
+use crate::{mark::Mark, reading::Reading, text::Text, visited::Visited};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 4;

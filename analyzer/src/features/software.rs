@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     identify::{Evidence, Knowledge, observe},
-    notes::Visited,
     reading::Reading,
     text::Text,
+    visited::Visited,
 };
 
 /// Rises when the same visits give other features.

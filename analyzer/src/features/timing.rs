@@ -7,8 +7,8 @@ use model::{Seconds, finding::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    notes::Visited,
     reading::{Reading, Turn},
+    visited::Visited,
 };
 
 /// Rises when the same visits give other features.

@@ -9,7 +9,7 @@ use model::{Purpose, finding::Digest};
 use serde::{Deserialize, Serialize};
 
 use super::spans::{Look, Spans};
-use crate::{mark::Mark, notes::Visited, reading::Reading, text::Text};
+use crate::{mark::Mark, reading::Reading, text::Text, visited::Visited};
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;

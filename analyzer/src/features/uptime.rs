@@ -6,7 +6,7 @@ use electrum::Transport;
 use jiff::Timestamp;
 use model::{Outcome, finding::Digest};
 
-use crate::notes::Visited;
+use crate::visited::Visited;
 
 /// Rises when the same visits give other features.
 pub(super) const VERSION: u32 = 1;

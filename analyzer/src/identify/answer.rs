@@ -3,7 +3,7 @@
 
 use super::{
     json::{Members, elements, first_elements, string},
-    question::{Kind, Question},
+    question::{Kind, Question, agreed},
     template::template,
 };
 
@@ -104,13 +104,6 @@ fn success(question: &Question<'_>, result: &str) -> Vec<Seen> {
         seen.push((format!("{asked}, unknown"), result.to_owned()));
     }
     seen
-}
-
-/// The protocol version that a greeting agrees on.
-pub(crate) fn agreed(result: &str) -> Option<String> {
-    let (_, version): (String, String) = serde_json::from_str(result).ok()?;
-    let sound = version.len() < 12 && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    sound.then_some(version)
 }
 
 /// The form of a value without its contents.

@@ -1,10 +1,7 @@
 //! What a request asks, as far as servers could answer it differently: read from its bytes, never from the
 //! name of a probe. Script hashes, heights and texts are replaced by their kind.
 
-use super::{
-    answer::agreed,
-    json::{Members, elements, string},
-};
+use super::json::{Members, elements, string};
 
 /// Methods of the Electrum protocol, of old versions and of extensions too. What is not here is asked as
 /// "a method that does not exist". In alphabetical order.
@@ -267,6 +264,13 @@ fn collect_strings(value: &str, into: &mut Vec<String>, depth: usize) {
             collect_strings(value, into, depth - 1);
         }
     }
+}
+
+/// The protocol version that a greeting agrees on.
+pub(super) fn agreed(result: &str) -> Option<String> {
+    let (_, version): (String, String) = serde_json::from_str(result).ok()?;
+    let sound = version.len() < 12 && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    sound.then_some(version)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use model::Seconds;
 
 use super::{Column, Value};
-use crate::notes::Visited;
+use crate::visited::Visited;
 
 fn whole(count: impl TryInto<i64>) -> Option<i64> {
     count.try_into().ok()
