@@ -148,20 +148,23 @@ impl Exposure {
     }
 }
 
+/// As Electrum is installed.
+const ELECTRUM: Setting = Setting { client: Client::Electrum, tor: false, own: Own::None, switching: 0.0 };
+
 /// The ways to use a wallet that are played. The first tells whom Electrum is connected to.
+pub(crate) const SETTINGS: [Setting; 7] = [
+    ELECTRUM,
+    Setting { switching: SWITCHING, ..ELECTRUM },
+    Setting { switching: SWITCHING, tor: true, ..ELECTRUM },
+    Setting { own: Own::Main, ..ELECTRUM },
+    Setting { own: Own::Only, ..ELECTRUM },
+    Setting { client: Client::Sparrow, switching: SWITCHING, ..ELECTRUM },
+    Setting { client: Client::BlueWallet, switching: SWITCHING, ..ELECTRUM },
+];
+
+/// Those of wallets whose lists are known.
 fn settings(snapshot: &Snapshot) -> impl Iterator<Item = Setting> {
-    let electrum = Setting { client: Client::Electrum, tor: false, own: Own::None, switching: 0.0 };
-    let all = [
-        electrum,
-        Setting { switching: SWITCHING, ..electrum },
-        Setting { switching: SWITCHING, tor: true, ..electrum },
-        Setting { own: Own::Main, ..electrum },
-        Setting { own: Own::Only, ..electrum },
-        Setting { client: Client::Sparrow, switching: SWITCHING, ..electrum },
-        Setting { client: Client::BlueWallet, switching: SWITCHING, ..electrum },
-    ];
-    let carried: Vec<Client> = snapshot.lists.keys().copied().collect();
-    all.into_iter().filter(move |setting| carried.contains(&setting.client))
+    SETTINGS.into_iter().filter(|setting| snapshot.lists.contains_key(&setting.client))
 }
 
 /// For each host the chance that Electrum asks it about a wallet in a session without Tor:

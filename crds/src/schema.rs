@@ -58,7 +58,7 @@ schema!(
 schema!(
     /// Of [`Level`].
     LevelName,
-    |_| json_schema!({"type": "string", "enum": LEVELS.map(Level::name)})
+    |_| json_schema!({"type": "string", "enum": Level::ALL.map(Level::name)})
 );
 schema!(
     /// Of [`Tier`].
@@ -114,8 +114,6 @@ schema!(
 );
 
 const TIERS: [Tier; 3] = [Tier::Soft, Tier::Medium, Tier::Hard];
-
-const LEVELS: [Level; 4] = [Level::Clear, Level::Notable, Level::Suspicious, Level::Dishonest];
 
 /// [`electrum::Transport`] by its scheme, which is how people know it.
 pub(crate) mod transport {

@@ -93,6 +93,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them, the least weighty first.
+    pub const ALL: [Self; 4] = [Self::Clear, Self::Notable, Self::Suspicious, Self::Dishonest];
+
     /// The band of a score.
     #[must_use]
     pub fn of(score: u8) -> Self {

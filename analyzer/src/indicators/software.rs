@@ -49,7 +49,7 @@ fn another_implementation(case: &Case<'_, '_>) -> Option<Found> {
 }
 
 fn another_version(case: &Case<'_, '_>) -> Option<Found> {
-    let fit = case.speech().fit.filter(crate::identify::Fit::is_contradicted)?;
+    let fit = case.speech().fit.filter(Fit::is_contradicted)?;
     Some(Found {
         statement: format!(
             "It calls itself {}. {} of writing and {} are not those of that version, {}.",

@@ -242,7 +242,7 @@ fn exposure(course: &Course) -> Result<Figure, askama::Error> {
         [curve.operator.clone(), one, five, ten, thirty, sixty]
     });
     let table = Table::new(["Operator", "1 session", "5", "10", "30", "60"], rows);
-    let (name, title) = name_of_course(course);
+    let (name, title) = name_of_course(course.setting);
     let description =
         "The probability that an operator was asked about the wallet’s addresses, which links them to \
                        each other, after so many sessions."

@@ -1,15 +1,22 @@
 //! What the page says of what wallets give away: which courses are drawn, and all of them in one table.
 
 use super::{figure::Table, words::percent};
-use crate::exposure::{Client, Course, Exposure, Own, Setting};
+use crate::exposure::{Client, Course, Exposure, Own, SETTINGS, Setting};
 
-/// The courses that are drawn: of wallets as they are installed, without Tor and without a server of one's own. A
-/// wallet of whose servers none was visited has nothing to be drawn.
+/// The courses that are drawn. A wallet of whose servers none was visited has nothing to be drawn.
 pub(super) fn shown_courses(exposure: &Exposure) -> Vec<&Course> {
-    let usual = |course: &&Course| {
-        !course.setting.tor && course.setting.own == Own::None && !course.operators.is_empty()
-    };
-    exposure.courses.iter().filter(usual).collect()
+    let is_shown = |course: &&Course| is_drawn(&course.setting) && !course.operators.is_empty();
+    exposure.courses.iter().filter(is_shown).collect()
+}
+
+/// Of wallets as they are installed, without Tor and without a server of one's own.
+fn is_drawn(setting: &Setting) -> bool {
+    !setting.tor && setting.own == Own::None
+}
+
+/// The names that files of courses can have.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    SETTINGS.into_iter().filter(is_drawn).map(|setting| name_of_course(setting).0)
 }
 
 fn client(client: Client) -> &'static str {
@@ -21,26 +28,15 @@ fn client(client: Client) -> &'static str {
 }
 
 /// The name of a course's file, and what it is called.
-pub(super) fn name_of_course(course: &Course) -> (String, String) {
-    let Setting { client: program, switching, .. } = course.setting;
+pub(super) fn name_of_course(setting: Setting) -> (String, String) {
+    let Setting { client: program, switching, .. } = setting;
     let name = client(program);
-    let title = if switching > 0.0 {
-        format!("{name}, losing its server in {} of its sessions", percent(switching))
+    let (suffix, title) = if switching > 0.0 {
+        ("-switching", format!("{name}, losing its server in {} of its sessions", percent(switching)))
     } else {
-        format!("{name}, keeping its server all session")
+        ("", format!("{name}, keeping its server all session"))
     };
-    (file(program, switching > 0.0), title)
-}
-
-fn file(program: Client, switches: bool) -> String {
-    let suffix = if switches { "-switching" } else { "" };
-    format!("exposure-{}{suffix}", client(program).to_lowercase())
-}
-
-/// The names that files of courses can have.
-pub(super) fn names() -> impl Iterator<Item = String> {
-    let clients = [Client::Electrum, Client::Sparrow, Client::BlueWallet];
-    clients.into_iter().flat_map(|program| [false, true].map(|switches| file(program, switches)))
+    (format!("exposure-{}{suffix}", name.to_lowercase()), title)
 }
 
 fn own(own: Own) -> &'static str {

@@ -19,8 +19,6 @@ const GOLDEN: f64 = PI * (3.0 - 2.236_067_977_499_79);
 const ROUNDS: usize = 300;
 /// Servers that a country must have to be named on the map.
 const NAMED: usize = 3;
-/// What dots differ by. To whoever sees colours alike the table says the same.
-const LEVELS: [Level; 4] = [Level::Clear, Level::Notable, Level::Suspicious, Level::Dishonest];
 /// How wide a character of a name is on the map, and how high it is.
 const CHARACTER: [f64; 2] = [5.9, 11.0];
 
@@ -74,7 +72,8 @@ pub(super) fn map(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
     for ((country, mut levels), (centre, radius)) in known.into_iter().zip(circles) {
         levels.sort_unstable_by(|one, other| other.cmp(one));
         let count = |level| levels.iter().filter(|of| **of == level).count().to_string();
-        let [clear, notable, suspicious, dishonest] = LEVELS.map(count);
+        // The table says to whoever sees colours alike what the dots say.
+        let [clear, notable, suspicious, dishonest] = Level::ALL.map(count);
         let servers = plural(levels.len(), "server");
         let title = format!("{}: {servers}, {suspicious} suspicious, {dishonest} dishonest", country.name);
         let dots = levels.iter().enumerate().map(|(number, level)| {
@@ -89,7 +88,7 @@ pub(super) fn map(assessments: &[Assessment]) -> Result<Figure, askama::Error> {
         spots.push(Spot { title, name, centre, radius, dots });
     }
     let heights = [340.0, 362.0, 384.0, 406.0];
-    let legend = LEVELS.into_iter().zip(heights).map(|(level, y)| Legend { y, name: level.name() });
+    let legend = Level::ALL.into_iter().zip(heights).map(|(level, y)| Legend { y, name: level.name() });
     let drawn = Drawn { land: world::land(), spots, size: seed * 0.74, levels: legend.collect() };
     let rest = match assessments.len() - placed {
         0 => String::new(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::{ErrorKind, Write as _},
     path::Path,
 };
@@ -34,6 +34,13 @@ pub(super) struct Method {
     pub(super) model: String,
 }
 
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.sockets { "over sockets" } else { "in process" };
+        write!(f, "{how} with {}", self.model)
+    }
+}
+
 impl Sums {
     /// Those of a file; before the first part there are none, and it will begin at `first_seed`.
     ///
@@ -61,16 +68,8 @@ impl Sums {
         if !read.verdicts.keys().eq(empty.keys()) {
             return Err(complaint("is of other scenarios").into());
         }
-        if read.method.model != method.model {
-            return Err(complaint(&format!(
-                "was judged by {}, and this is {}",
-                read.method.model, method.model
-            ))
-            .into());
-        }
-        if read.method.sockets != method.sockets {
-            let how = if read.method.sockets { "was done over sockets" } else { "was not done over sockets" };
-            return Err(complaint(how).into());
+        if read.method != method {
+            return Err(complaint(&format!("was done {}, and this would be {method}", read.method)).into());
         }
         Ok(read)
     }

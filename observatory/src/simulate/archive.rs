@@ -74,10 +74,6 @@ impl Arguments {
         let whole = is_whole.then_some(after);
         whole.ok_or_else(|| Usage("--deep-every must be --every, once or several times".to_owned())).map(Some)
     }
-
-    fn has_deep(&self) -> bool {
-        self.profile == Profile::Deep || self.deep_every.is_some()
-    }
 }
 
 /// An archive for a history. It has no visits yet: of two worlds nothing could be concluded, and visits to one must be
@@ -115,7 +111,7 @@ pub(super) async fn write(
         disabled: Arc::default(),
         secret: Chance::new(seed, "secret", &[]).bytes(),
     };
-    if arguments.has_deep()
+    if history.rounds.iter().any(|round| round.profile == Profile::Deep.into())
         && let Some(objects) = thread::scope(|scope| {
             // This thread drives a runtime already.
             joined(scope.spawn(|| {
